@@ -1,0 +1,1 @@
+//! Load generator and synthetic providers. Knows nothing of livechain.

@@ -1,0 +1,1 @@
+//! Livechain: one JSON-RPC endpoint in front of many EVM RPC providers.

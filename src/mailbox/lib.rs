@@ -1,0 +1,1 @@
+//! Lanes between threads: bounded, lock-free, acknowledged. Knows nothing of what it carries.

@@ -1,0 +1,1 @@
+//! Every metric and event, declared once; per-shard recorders; renderers.

@@ -1,0 +1,1 @@
+//! Deterministic simulator of one shard: the production engine under virtual time.
