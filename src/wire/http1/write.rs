@@ -1,0 +1,107 @@
+//! Heads and chunk framing of our own. Never copies a client's header to an upstream or the other way round.
+
+use super::fields::InvalidHeader;
+use super::head::Version;
+
+/// The interim answer to `Expect: 100-continue`.
+pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What ends a chunked body.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// What an upstream's request head is made of; everything but the length, which is all that differs between calls.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestPrefix<'a> {
+    /// Origin-form target with its query, e.g. `/v2/KEY`.
+    pub target: &'a [u8],
+    /// Value of `Host`: name, and port where it is not the scheme's own.
+    pub host: &'a [u8],
+    /// Whether to send `Accept-Encoding: gzip` (`identity` otherwise).
+    pub accept_gzip: bool,
+    /// The value of `User-Agent`, e.g. `livechain/0.1.0`.
+    pub user_agent: &'a [u8],
+    /// Configured headers as [`super::append_header`] wrote them; may be empty.
+    pub extra_block: &'a [u8],
+}
+
+/// Appends the head of a POST up to `Content-Length: `. Made once per upstream and kept; see [`write_request_head`].
+///
+/// # Errors
+/// [`InvalidHeader::Value`] if target, host or user agent could break out of their line.
+pub fn write_request_prefix(
+    out: &mut Vec<u8>,
+    prefix: &RequestPrefix<'_>,
+) -> Result<(), InvalidHeader> {
+    let _ = (out, prefix);
+    todo!()
+}
+
+/// Appends a whole upstream request head: the kept prefix, the length, the end of the head.
+pub fn write_request_head(out: &mut Vec<u8>, prefix: &[u8], content_length: u64) {
+    let _ = (out, prefix, content_length);
+    todo!()
+}
+
+/// How the body of an answer to a client is delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLength {
+    /// `Content-Length: n`.
+    Known(u64),
+    /// `Transfer-Encoding: chunked` (never to an HTTP/1.0 client).
+    Chunked,
+    /// Neither header: for 204 and 304, which have no body, and for an answer that ends with the connection.
+    None,
+}
+
+/// What becomes of the connection after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// It lives on. Said aloud only to HTTP/1.0 clients.
+    KeepAlive,
+    /// `Connection: close`.
+    Close,
+}
+
+/// What an answer's head to a client is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct ResponseParts<'a> {
+    /// Status code; the reason phrase follows from it.
+    pub status: u16,
+    /// The client's version: whether keep-alive must be said aloud. The answer itself is always HTTP/1.1.
+    pub version: Version,
+    /// `Content-Type`, e.g. `application/json`.
+    pub content_type: Option<&'a [u8]>,
+    /// How the body is delimited.
+    pub body: BodyLength,
+    /// What becomes of the connection.
+    pub connection: Connection,
+    /// `X-Request-Id`; must satisfy [`super::is_request_id`] or be our own.
+    pub request_id: Option<&'a [u8]>,
+    /// Further headers as [`super::append_header`] wrote them; may be empty.
+    pub extra_block: &'a [u8],
+}
+
+/// Appends the head of an answer to a client. A `request_id` or `content_type` that could break out of its line is left out.
+pub fn write_response_head(out: &mut Vec<u8>, parts: &ResponseParts<'_>) {
+    let _ = (out, parts);
+    todo!()
+}
+
+/// The reason phrase of a status that we send; `Unknown` for others.
+#[must_use]
+pub fn reason(status: u16) -> &'static str {
+    let _ = status;
+    todo!()
+}
+
+/// Appends what goes before a chunk of `data_bytes` (> 0: a chunk of 0 would end the body, so nothing is written for it).
+pub fn begin_chunk(out: &mut Vec<u8>, data_bytes: usize) {
+    let _ = (out, data_bytes);
+    todo!()
+}
+
+/// Appends what goes behind a chunk's data.
+pub fn end_chunk(out: &mut Vec<u8>) {
+    let _ = out;
+    todo!()
+}
