@@ -1,0 +1,170 @@
+//! The table's invariants, and what the emitted codes make the client libraries do.
+
+use alloc::string::String;
+
+use super::*;
+
+#[test]
+fn rows_stand_in_the_order_of_the_enumeration() {
+    for (position, class) in FaultClass::ALL.into_iter().enumerate() {
+        assert_eq!(class.index(), position);
+        assert_eq!(class.traits().class, class);
+    }
+}
+
+#[test]
+fn labels_are_unique_snake_case_and_read_back() {
+    for class in FaultClass::ALL {
+        let label = class.label();
+        assert!(
+            label.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),
+            "{label}"
+        );
+        assert_eq!(FaultClass::from_label(label), Some(class));
+    }
+    assert_eq!(FaultClass::from_label("Transport"), None);
+}
+
+#[test]
+fn capability_never_weighs_on_health() {
+    use FaultClass as C;
+    for class in FaultClass::ALL {
+        let healthy = !matches!(
+            class,
+            C::Transport | C::Timeout | C::Server | C::Unclassified
+        );
+        assert_eq!(
+            class.traits().breaker_weight == 0,
+            healthy,
+            "{}",
+            class.label()
+        );
+        assert_eq!(
+            class.traits().score_weight == 0,
+            healthy,
+            "{}",
+            class.label()
+        );
+        let traits = class.traits();
+        assert!(
+            !(traits.answered && traits.breaker_weight > 0),
+            "{}",
+            class.label()
+        );
+    }
+}
+
+#[test]
+fn right_answers_and_our_own_refusals_are_not_asked_twice() {
+    use FaultClass as C;
+    for class in [
+        C::Execution,
+        C::Client,
+        C::TxIdempotent,
+        C::TxTerminal,
+        C::Cancelled,
+        C::Overloaded,
+        C::DeadlineExceeded,
+    ] {
+        assert_eq!(
+            class.traits().retry_other,
+            RetryOther::No,
+            "{}",
+            class.label()
+        );
+        assert_eq!(
+            class.traits().retry_same,
+            RetrySame::No,
+            "{}",
+            class.label()
+        );
+    }
+}
+
+#[test]
+fn effects_that_last_have_a_duration() {
+    for class in FaultClass::ALL {
+        let lasting = matches!(
+            class.traits().side_effect,
+            SideEffect::HoldOff
+                | SideEffect::Quarantine
+                | SideEffect::BanMethod
+                | SideEffect::MarkNotReady
+        );
+        assert_eq!(
+            class.traits().hold_off.is_some(),
+            lasting,
+            "{}",
+            class.label()
+        );
+    }
+    let fault =
+        Fault::new(FaultClass::RateLimited, "test").with_hold_off(Some(Duration::from_secs(7)));
+    assert_eq!(fault.side_effect_for(), Some(Duration::from_secs(7)));
+    assert_eq!(
+        Fault::new(FaultClass::Execution, "test").side_effect_for(),
+        None
+    );
+}
+
+#[test]
+fn only_what_a_client_should_act_on_leaves_http_200() {
+    for class in FaultClass::ALL {
+        let emit = emitted(class);
+        match class {
+            FaultClass::RateLimited | FaultClass::QuotaBilling => {
+                assert_eq!(
+                    (emit.code, emit.http_status, emit.retry_after),
+                    (-32005, 429, true)
+                );
+            }
+            FaultClass::Overloaded => assert_eq!(
+                (emit.code, emit.http_status, emit.retry_after),
+                (-32005, 503, true)
+            ),
+            FaultClass::NoUpstream => assert_eq!((emit.code, emit.http_status), (-32603, 503)),
+            FaultClass::Cancelled => assert_eq!(emit.http_status, 499),
+            _ => assert_eq!(
+                (emit.http_status, emit.retry_after),
+                (200, false),
+                "{}",
+                class.label()
+            ),
+        }
+    }
+}
+
+#[test]
+fn no_throttle_or_billing_text_looks_like_a_revert() {
+    for class in FaultClass::ALL {
+        let emit = emitted(class);
+        assert_eq!(
+            emit.code == 3,
+            class == FaultClass::Execution,
+            "{}",
+            class.label()
+        );
+    }
+}
+
+#[test]
+fn the_method_is_named_as_geth_names_it_and_clipped() {
+    let mut text = String::new();
+    emitted(FaultClass::UnsupportedMethod)
+        .write_message("eth_nope", &mut text)
+        .unwrap();
+    assert_eq!(text, "the method eth_nope does not exist/is not available");
+
+    let long = "é".repeat(MAX_METHOD_IN_MESSAGE_BYTES);
+    let mut text = String::new();
+    emitted(FaultClass::UnsupportedMethod)
+        .write_message(&long, &mut text)
+        .unwrap();
+    assert_eq!(text.matches('é').count(), MAX_METHOD_IN_MESSAGE_BYTES / 2);
+
+    let mut text = String::new();
+    emitted(FaultClass::Timeout)
+        .write_message("eth_nope", &mut text)
+        .unwrap();
+    assert_eq!(text, "request timed out");
+}
