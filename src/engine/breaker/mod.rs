@@ -1,0 +1,334 @@
+//! One upstream's circuit breaker. It counts failures of health and says whether to send; it knows no call, no other upstream,
+//! and nothing of latency (that is [`score`](crate::score)'s).
+//!
+//! ```text
+//!            failures in the window, and             open_for is over,
+//!            half of it or a long run of them        or a check beside the traffic passed
+//!   Closed ─────────────────────────────────► Open ─────────────────────────────► HalfOpen
+//!     ▲                                        ▲                                   │   │
+//!     │ `probes` attempts succeeded            └────────── one failed ─────────────┘   │
+//!     └────────────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! **When it trips.** With `failures` (weighted: a time-out counts half) within `window`, and either half of the window's
+//! outcomes failed or the last 2 × `failures` outcomes all did. The share keeps a busy upstream with a few failures
+//! in; the run notices an outage at once after a long healthy time, when the share would still be small. A fifth of failures at
+//! random trips it about once in ten million calls.
+//!
+//! **How long.** `open_for` doubles with each trip that follows within ten of them after closing, up to a minute
+//! (or `open_for`, if that is longer), and is stretched by up to a quarter at random so that shards and processes
+//! do not come back in step.
+//!
+//! **What does not count.** Results of attempts that began before the state they would judge: a straggler neither closes
+//! nor trips. An attempt that was cancelled gives its probe back.
+
+use core::time::Duration;
+
+use crate::config::BreakerConfig;
+use crate::rng::Rng;
+use crate::time::Instant;
+
+#[cfg(test)]
+mod tests;
+
+/// What a breaker lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Everything.
+    Closed,
+    /// Nothing.
+    Open,
+    /// Probes.
+    HalfOpen,
+}
+
+impl State {
+    /// The name in metrics and events.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+        }
+    }
+}
+
+/// What an attempt was admitted as. It is handed back with the attempt's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    epoch: u32,
+    probe: bool,
+}
+
+impl Permit {
+    /// Is it one of a half-open breaker's probes?
+    #[must_use]
+    pub const fn is_probe(self) -> bool {
+        self.probe
+    }
+}
+
+/// What an attempt's end says about health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The upstream did its work.
+    Success,
+    /// It failed, by so much of a failure, in per cent.
+    Failure(u8),
+    /// Nothing: cancelled, throttled, a capability.
+    Neutral,
+}
+
+/// A state that changed: from, to.
+pub type Change = (State, State);
+
+/// The open time doubles up to this, unless it is longer to begin with.
+pub const MAX_OPEN: Duration = Duration::from_secs(60);
+/// Up to this much, in per cent, is added to an open time at random.
+const OPEN_JITTER_PERCENT: u32 = 25;
+/// A window is counted in this many parts, so it forgets in steps of a tenth.
+const PARTS: usize = 10;
+/// After closing, this many open times without a trip forget the earlier trips.
+const FORGET_TRIPS_AFTER: u32 = 10;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    number: u64,
+    outcomes: u32,
+    /// In per cent of a failure.
+    failures: u32,
+}
+
+/// One upstream's breaker.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    config: BreakerConfig,
+    state: State,
+    /// Grows with every change of state.
+    epoch: u32,
+    parts: [Part; PARTS],
+    /// Failures since the last success, in per cent.
+    run: u32,
+    trips: u32,
+    opened: Instant,
+    /// While open: when it half-opens. While closed: when earlier trips are forgotten.
+    until: Instant,
+    probes_out: u32,
+    probes_passed: u32,
+}
+
+impl Breaker {
+    /// A closed breaker.
+    #[must_use]
+    pub fn new(config: BreakerConfig) -> Self {
+        Self {
+            config,
+            state: State::Closed,
+            epoch: 0,
+            parts: [Part::default(); PARTS],
+            run: 0,
+            trips: 0,
+            opened: Instant::ZERO,
+            until: Instant::ZERO,
+            probes_out: 0,
+            probes_passed: 0,
+        }
+    }
+
+    /// The state as of the last time that it was asked.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When an open one half-opens.
+    #[must_use]
+    pub fn open_until(&self) -> Option<Instant> {
+        (self.state == State::Open).then_some(self.until)
+    }
+
+    /// Would it admit an attempt now?
+    #[must_use]
+    pub fn admits(&self, now: Instant) -> bool {
+        match self.state {
+            State::Closed => true,
+            State::Open => now >= self.until,
+            State::HalfOpen => self.has_probe_left(),
+        }
+    }
+
+    /// Does it wait for a probe that nobody has taken?
+    #[must_use]
+    pub fn wants_probe(&self, now: Instant) -> bool {
+        self.state != State::Closed && self.admits(now)
+    }
+
+    const fn has_probe_left(&self) -> bool {
+        self.probes_out.saturating_add(self.probes_passed) < self.config.probes
+    }
+
+    /// Counts an attempt in. One that it does not admit (the least bad of all, say) gets a permit too; its success then
+    /// is heard, its failure is not.
+    pub fn admit(&mut self, now: Instant) -> (Permit, Option<Change>) {
+        let change = if self.state == State::Open && now >= self.until {
+            Some(self.half_open())
+        } else {
+            None
+        };
+        let probe = self.state == State::HalfOpen && self.has_probe_left();
+        if probe {
+            self.probes_out += 1;
+        }
+        let permit = Permit {
+            epoch: self.epoch,
+            probe,
+        };
+        (permit, change)
+    }
+
+    /// Counts an attempt's end.
+    pub fn finish(
+        &mut self,
+        permit: Permit,
+        verdict: Verdict,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Option<Change> {
+        if permit.epoch != self.epoch {
+            return None;
+        }
+        match self.state {
+            State::Closed => self.finish_closed(verdict, now, rng),
+            State::Open => self.finish_open(verdict),
+            State::HalfOpen => self.finish_half_open(permit, verdict, now, rng),
+        }
+    }
+
+    /// A check beside the traffic found the upstream well. It never closes the breaker, it only lets the probes start before
+    /// their time, once the first `open_for` is over.
+    pub fn checked_well(&mut self, now: Instant) {
+        if self.state == State::Open {
+            self.until = self.until.min(now.max(self.opened + self.config.open_for));
+        }
+    }
+
+    fn finish_closed(&mut self, verdict: Verdict, now: Instant, rng: &mut Rng) -> Option<Change> {
+        match verdict {
+            Verdict::Neutral => None,
+            Verdict::Success => {
+                self.run = 0;
+                self.part(now).outcomes += 1;
+                None
+            }
+            Verdict::Failure(weight) => {
+                self.run = self.run.saturating_add(u32::from(weight));
+                let part = self.part(now);
+                part.outcomes += 1;
+                part.failures = part.failures.saturating_add(u32::from(weight));
+                self.must_trip(now).then(|| self.open(now, rng))
+            }
+        }
+    }
+
+    /// Only attempts that were sent although it was open come here: a success is as good as a probe's.
+    fn finish_open(&mut self, verdict: Verdict) -> Option<Change> {
+        if verdict != Verdict::Success {
+            return None;
+        }
+        let (from, _) = self.half_open();
+        self.probes_passed = 1;
+        if self.probes_passed >= self.config.probes {
+            self.close(Instant::ZERO);
+        }
+        Some((from, self.state))
+    }
+
+    fn finish_half_open(
+        &mut self,
+        permit: Permit,
+        verdict: Verdict,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Option<Change> {
+        if permit.probe {
+            self.probes_out = self.probes_out.saturating_sub(1);
+        }
+        match verdict {
+            Verdict::Neutral => None,
+            Verdict::Failure(_) => permit.probe.then(|| self.open(now, rng)),
+            Verdict::Success => {
+                self.probes_passed += 1;
+                (self.probes_passed >= self.config.probes).then(|| self.close(now))
+            }
+        }
+    }
+
+    fn must_trip(&self, now: Instant) -> bool {
+        let oldest = self.part_number(now).saturating_sub(PARTS as u64 - 1);
+        let (mut outcomes, mut failures) = (0_u32, 0_u32);
+        for part in self.parts.iter().filter(|part| part.number >= oldest) {
+            outcomes = outcomes.saturating_add(part.outcomes);
+            failures = failures.saturating_add(part.failures);
+        }
+        let limit = self.config.failures.saturating_mul(100);
+        failures >= limit
+            && (failures >= outcomes.saturating_mul(50) || self.run >= limit.saturating_mul(2))
+    }
+
+    fn part_number(&self, now: Instant) -> u64 {
+        let part = crate::time::nanos(self.config.window) / PARTS as u64;
+        // One is added so that the parts of a new breaker, numbered 0, are never taken for the first.
+        now.0
+            .checked_div(part)
+            .unwrap_or(0)
+            .saturating_add(PARTS as u64)
+    }
+
+    fn part(&mut self, now: Instant) -> &mut Part {
+        let number = self.part_number(now);
+        let [first, ..] = &self.parts;
+        let _ = first;
+        let slot = &mut self.parts[(number % PARTS as u64) as usize];
+        if slot.number != number {
+            *slot = Part {
+                number,
+                ..Part::default()
+            };
+        }
+        slot
+    }
+
+    fn open(&mut self, now: Instant, rng: &mut Rng) -> Change {
+        if self.state == State::Closed && now >= self.until {
+            self.trips = 0;
+        }
+        let doublings = self.trips.min(16);
+        let cap = MAX_OPEN.max(self.config.open_for);
+        let span = self.config.open_for.saturating_mul(1 << doublings).min(cap);
+        self.trips = self.trips.saturating_add(1);
+        self.opened = now;
+        self.until = now + rng.stretched(span, OPEN_JITTER_PERCENT);
+        self.turn(State::Open)
+    }
+
+    fn half_open(&mut self) -> Change {
+        self.turn(State::HalfOpen)
+    }
+
+    fn close(&mut self, now: Instant) -> Change {
+        self.until = now + self.config.open_for.saturating_mul(FORGET_TRIPS_AFTER);
+        self.parts = [Part::default(); PARTS];
+        self.run = 0;
+        self.turn(State::Closed)
+    }
+
+    fn turn(&mut self, to: State) -> Change {
+        let from = self.state;
+        self.state = to;
+        self.epoch = self.epoch.wrapping_add(1);
+        self.probes_out = 0;
+        self.probes_passed = 0;
+        (from, to)
+    }
+}

@@ -1,0 +1,288 @@
+//! What a shard is told when it is built: chains, upstreams, method policies, strategies, all by index. It holds no name
+//! of a method or an upstream and reads no file; whoever builds it has resolved patterns to sets.
+
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use crate::chain::ChainId;
+use crate::index::{MAX_UPSTREAMS, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
+use crate::method::MethodId;
+use crate::strategy::StrategySpec;
+
+/// The most attempts that a policy may allow one call.
+pub const MAX_ATTEMPTS: u8 = 6;
+
+/// Everything that one core decides about.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// The chains, in an order of the caller's choice.
+    pub chains: Vec<ChainConfig>,
+    /// This shard's share of the process's retry budget.
+    pub retry_budget: RetryBudgetConfig,
+}
+
+/// How many retries a shard may add to its calls, over a sliding window of ten seconds.
+///
+/// The larger of the two applies, so that a quiet process can retry at all and a busy one is not doubled
+/// (Finagle's `RetryBudget`: 20 %, 10 a second).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryBudgetConfig {
+    /// Retries per thousand calls.
+    pub permille_of_calls: u32,
+    /// Retries allowed whatever the number of calls, in thousandths of a retry a second, **of this shard**: the
+    /// process's figure divided by the number of shards.
+    pub min_millis_per_second: u32,
+}
+
+impl Default for RetryBudgetConfig {
+    fn default() -> Self {
+        Self {
+            permille_of_calls: 200,
+            min_millis_per_second: 10_000,
+        }
+    }
+}
+
+impl RetryBudgetConfig {
+    /// The process's budget divided among `shards` (at least one).
+    #[must_use]
+    pub const fn share(permille_of_calls: u32, min_per_second: u32, shards: u32) -> Self {
+        let shards = if shards == 0 { 1 } else { shards };
+        Self {
+            permille_of_calls,
+            min_millis_per_second: min_per_second.saturating_mul(1_000) / shards,
+        }
+    }
+}
+
+/// One chain.
+#[derive(Clone, Debug)]
+pub struct ChainConfig {
+    /// What upstreams must answer to `eth_chainId`; `None` where it is not known, and then it is not checked.
+    pub chain_id: Option<ChainId>,
+    /// 1 to [`MAX_UPSTREAMS`].
+    pub upstreams: Vec<UpstreamConfig>,
+    /// At least one: 0 is the default for methods without a policy of their own.
+    pub policies: Vec<MethodPolicy>,
+    /// At least one: 0 is the chain's own. Further ones serve methods and requests that ask for another.
+    pub strategies: Vec<StrategySpec>,
+    /// An upstream whose head is more than this many blocks behind the best is left out while another is not;
+    /// `None` leaves none out.
+    pub max_lag_blocks: Option<u64>,
+}
+
+/// One endpoint of a provider for one chain.
+#[derive(Clone, Debug)]
+pub struct UpstreamConfig {
+    /// The company behind it: after a failure, an upstream of another provider is preferred.
+    pub provider: ProviderIndex,
+    /// Lower is earlier, for the `priority` strategy.
+    pub priority: u32,
+    /// Scales its share: 100 is the usual one. 0 means only when nothing else is left.
+    pub weight: u32,
+    /// The longest that one attempt may take there.
+    pub timeout: Duration,
+    /// When to stop trusting it.
+    pub breaker: BreakerConfig,
+    /// Methods of the standard table that it is never sent.
+    pub denied: MethodSet,
+}
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        Self {
+            provider: ProviderIndex(0),
+            priority: 1,
+            weight: 100,
+            timeout: Duration::from_secs(5),
+            breaker: BreakerConfig::default(),
+            denied: MethodSet::EMPTY,
+        }
+    }
+}
+
+/// When a breaker trips and how it comes back. [`crate::breaker`] has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BreakerConfig {
+    /// Weighted failures within `window` before it may trip.
+    pub failures: u32,
+    /// How far back failures count.
+    pub window: Duration,
+    /// How long it stays open the first time.
+    pub open_for: Duration,
+    /// How many attempts HalfOpen admits at once, and how many must succeed to close.
+    pub probes: u32,
+}
+
+impl Default for BreakerConfig {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            window: Duration::from_secs(30),
+            open_for: Duration::from_secs(10),
+            probes: 2,
+        }
+    }
+}
+
+/// What is configured about a method on a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodPolicy {
+    /// The longest that a call may take, all its attempts together.
+    pub timeout: Duration,
+    /// The most attempts that a call may make, 1 to [`MAX_ATTEMPTS`].
+    pub attempts: u8,
+    /// Another strategy than the chain's.
+    pub strategy: Option<StrategyIndex>,
+}
+
+impl Default for MethodPolicy {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            attempts: 3,
+            strategy: None,
+        }
+    }
+}
+
+const METHOD_WORDS: usize = MethodId::COUNT.div_ceil(64);
+
+/// A set of methods of the standard table. [`MethodId::OTHER`] is never in it: what a pattern says about unknown names comes with
+/// each request, as [`Request::excluded`](crate::call::Request::excluded).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MethodSet([u64; METHOD_WORDS]);
+
+impl MethodSet {
+    /// The empty set.
+    pub const EMPTY: Self = Self([0; METHOD_WORDS]);
+
+    /// Adds a method; [`MethodId::OTHER`] is ignored.
+    pub fn insert(&mut self, method: MethodId) {
+        if let Some(word) = Self::word(method).and_then(|word| self.0.get_mut(word)) {
+            *word |= 1 << (method.0 % 64);
+        }
+    }
+
+    /// Is it in the set?
+    #[must_use]
+    pub fn contains(&self, method: MethodId) -> bool {
+        Self::word(method)
+            .and_then(|word| self.0.get(word))
+            .is_some_and(|word| word & (1 << (method.0 % 64)) != 0)
+    }
+
+    fn word(method: MethodId) -> Option<usize> {
+        (method != MethodId::OTHER).then_some(usize::from(method.0 / 64))
+    }
+}
+
+impl FromIterator<MethodId> for MethodSet {
+    fn from_iter<I: IntoIterator<Item = MethodId>>(methods: I) -> Self {
+        let mut set = Self::EMPTY;
+        for method in methods {
+            set.insert(method);
+        }
+        set
+    }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// A chain has none, or more than [`MAX_UPSTREAMS`].
+    Upstreams(usize),
+    /// A chain has no policy.
+    NoPolicy,
+    /// A chain has no strategy.
+    NoStrategy,
+    /// A policy allows no attempt, or more than [`MAX_ATTEMPTS`].
+    Attempts(u8),
+    /// A policy names a strategy that the chain does not have.
+    UnknownStrategy(StrategyIndex),
+    /// A breaker needs at least one failure, one probe, a window and an open time.
+    Breaker(UpstreamIndex),
+    /// An attempt needs some time.
+    Timeout,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upstreams(count) => write!(
+                f,
+                "a chain needs 1 to {MAX_UPSTREAMS} upstreams, not {count}"
+            ),
+            Self::NoPolicy => f.write_str("a chain needs a default method policy"),
+            Self::NoStrategy => f.write_str("a chain needs a strategy"),
+            Self::Attempts(count) => {
+                write!(f, "a call makes 1 to {MAX_ATTEMPTS} attempts, not {count}")
+            }
+            Self::UnknownStrategy(index) => {
+                write!(f, "the chain has no strategy number {}", index.0)
+            }
+            Self::Breaker(index) => write!(
+                f,
+                "the breaker of upstream number {} needs failures, window, open_for and probes above zero",
+                index.0
+            ),
+            Self::Timeout => f.write_str("a timeout must be above zero"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+impl ChainConfig {
+    /// Checks the limits that the engine relies on.
+    ///
+    /// A shard built from a chain that fails this still never panics: it answers every call of that chain with `no_upstream`.
+    ///
+    /// # Errors
+    /// The first limit that does not hold.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.upstreams.is_empty() || self.upstreams.len() > MAX_UPSTREAMS {
+            return Err(ConfigError::Upstreams(self.upstreams.len()));
+        }
+        if self.policies.is_empty() {
+            return Err(ConfigError::NoPolicy);
+        }
+        if self.strategies.is_empty() {
+            return Err(ConfigError::NoStrategy);
+        }
+        for policy in &self.policies {
+            if policy.attempts == 0 || policy.attempts > MAX_ATTEMPTS {
+                return Err(ConfigError::Attempts(policy.attempts));
+            }
+            if policy.timeout.is_zero() {
+                return Err(ConfigError::Timeout);
+            }
+            if let Some(index) = policy.strategy
+                && index.as_usize() >= self.strategies.len()
+            {
+                return Err(ConfigError::UnknownStrategy(index));
+            }
+        }
+        for (position, upstream) in self.upstreams.iter().enumerate() {
+            let breaker = &upstream.breaker;
+            if breaker.failures == 0
+                || breaker.probes == 0
+                || breaker.window.is_zero()
+                || breaker.open_for.is_zero()
+            {
+                return Err(ConfigError::Breaker(UpstreamIndex(position as u16)));
+            }
+            if upstream.timeout.is_zero() {
+                return Err(ConfigError::Timeout);
+            }
+        }
+        Ok(())
+    }
+
+    /// All of the chain's upstreams.
+    #[must_use]
+    pub fn all(&self) -> UpstreamSet {
+        UpstreamSet::first(self.upstreams.len())
+    }
+}

@@ -1,0 +1,243 @@
+//! Typed observations: what was decided and why. They are copied into a bounded queue without allocating; telemetry turns
+//! them into metrics and events, tests assert on them. A note never changes a decision.
+
+use alloc::collections::VecDeque;
+use core::time::Duration;
+
+use crate::breaker::State;
+use crate::eligibility::{LeastBad, LeftOut};
+use crate::fault::FaultClass;
+use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
+use crate::method::MethodId;
+use crate::shard::ProbeResult;
+use crate::strategy::Reason;
+use crate::time::Instant;
+
+/// How many notes wait for the driver. Past that new ones are dropped, and counted.
+pub const MAX_NOTES: usize = 1_024;
+
+/// One observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// When.
+    pub at: Instant,
+    /// On which chain.
+    pub chain: ChainIndex,
+    /// What.
+    pub kind: NoteKind,
+}
+
+/// What was observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// An upstream was chosen for a first or later attempt.
+    Selected {
+        /// For which call.
+        call: CallId,
+        /// The strategy that ranked.
+        strategy: StrategyIndex,
+        /// Why this one.
+        reason: Reason,
+        /// Which.
+        chosen: UpstreamIndex,
+        /// All that were eligible.
+        candidates: UpstreamSet,
+        /// All that were not, by reason.
+        left_out: LeftOut,
+        /// Nothing was eligible and this one was the least bad, in this way.
+        least_bad: Option<LeastBad>,
+    },
+    /// Nothing could be chosen.
+    NothingEligible {
+        /// For which call.
+        call: CallId,
+        /// Everything that was left out, by reason.
+        left_out: LeftOut,
+    },
+    /// An attempt was handed to the driver.
+    AttemptStarted {
+        /// Of which call.
+        call: CallId,
+        /// Which.
+        attempt: AttemptId,
+        /// Where to.
+        upstream: UpstreamIndex,
+        /// What for.
+        purpose: Purpose,
+        /// It is one of a half-open breaker's probes.
+        probe: bool,
+    },
+    /// An attempt came to its end.
+    AttemptFinished {
+        /// Of which call.
+        call: CallId,
+        /// Which.
+        attempt: AttemptId,
+        /// Where.
+        upstream: UpstreamIndex,
+        /// The call's method.
+        method: MethodId,
+        /// The fault's class; `None` for a result.
+        class: Option<FaultClass>,
+        /// The rule that decided the class, or nothing.
+        rule: &'static str,
+        /// From dispatch to its end.
+        latency: Duration,
+    },
+    /// An attempt was given up: the call had its answer, or the client left. Nobody's fault.
+    AttemptCancelled {
+        /// Of which call.
+        call: CallId,
+        /// Which.
+        attempt: AttemptId,
+        /// Where.
+        upstream: UpstreamIndex,
+    },
+    /// A breaker changed its state.
+    Breaker {
+        /// Whose.
+        upstream: UpstreamIndex,
+        /// From.
+        from: State,
+        /// To.
+        to: State,
+    },
+    /// An upstream throttles us: nothing more until then.
+    HoldOffBegan {
+        /// Which.
+        upstream: UpstreamIndex,
+        /// When its ramp begins.
+        until: Instant,
+    },
+    /// A hold-off is over, its ramp begins.
+    HoldOffEnded {
+        /// Which.
+        upstream: UpstreamIndex,
+    },
+    /// An upstream was taken out for long. An operator should look.
+    Quarantined {
+        /// Which.
+        upstream: UpstreamIndex,
+        /// What for.
+        class: QuarantineCause,
+        /// Until when at least.
+        until: Instant,
+    },
+    /// An upstream is out of quarantine.
+    Released {
+        /// Which.
+        upstream: UpstreamIndex,
+    },
+    /// An upstream does not serve a method.
+    Banned {
+        /// Which.
+        upstream: UpstreamIndex,
+        /// Not this one.
+        method: MethodId,
+        /// Until when.
+        until: Instant,
+    },
+    /// A retry would have been made, but the budget is empty.
+    RetryDenied {
+        /// For which call.
+        call: CallId,
+    },
+    /// An upstream fell behind the best head by more than the limit, or caught up.
+    Lagging {
+        /// Which.
+        upstream: UpstreamIndex,
+        /// How far, in blocks.
+        lag_blocks: u64,
+        /// Is it left out now?
+        left_out: bool,
+    },
+    /// A probe's result was taken in.
+    Probed {
+        /// Of which upstream.
+        upstream: UpstreamIndex,
+        /// What it said.
+        result: ProbeResult,
+    },
+}
+
+/// Why an upstream is quarantined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuarantineCause {
+    /// Its credential is refused.
+    Auth,
+    /// The account is used up or unpaid.
+    QuotaBilling,
+    /// It serves another chain: never used, not even as the least bad.
+    WrongChain,
+}
+
+impl QuarantineCause {
+    /// The name in metrics and events.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::QuotaBilling => "quota_billing",
+            Self::WrongChain => "wrong_chain",
+        }
+    }
+}
+
+/// What an attempt is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// The call's first.
+    First,
+    /// After a failure, drawn from the retry budget.
+    Retry,
+    /// After an answer that says that *this* upstream cannot serve the call (method, range, history): no outage, so the
+    /// budget is not drawn. Bounded by the call's attempts.
+    Reroute,
+    /// A pooled connection had died unnoticed: once more on a fresh one, drawn from the budget.
+    Fresh,
+}
+
+impl Purpose {
+    /// The name in metrics and events.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Retry => "retry",
+            Self::Reroute => "reroute",
+            Self::Fresh => "fresh",
+        }
+    }
+}
+
+/// The bounded queue of notes.
+#[derive(Debug)]
+pub(crate) struct Notes {
+    queue: VecDeque<Note>,
+    dropped: u64,
+}
+
+impl Notes {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: VecDeque::with_capacity(MAX_NOTES),
+            dropped: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, at: Instant, chain: ChainIndex, kind: NoteKind) {
+        if self.queue.len() >= MAX_NOTES {
+            self.dropped += 1;
+        } else {
+            self.queue.push_back(Note { at, chain, kind });
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Note> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
