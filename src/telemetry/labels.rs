@@ -1,0 +1,215 @@
+//! The closed sets of label values that telemetry itself owns: each value is one index into a cell
+//! array, so a client can never invent one. Sets that belong to the decisions (fault classes, breaker
+//! states, strategies, exclusion reasons) arrive with [`crate::Dimensions`] instead.
+//! Never holds a value that came from a client or a provider.
+
+/// Declares a closed set of label values: an enum, its labels in order, and the index of each.
+macro_rules! label_set {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $label:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// Every label, in the order of the cells.
+            pub const LABELS: &'static [&'static str] = &[$($label),+];
+            /// Every value, in the order of the cells.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The label's text.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+
+            /// The cell that this value counts in.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+label_set! {
+    /// How one JSON-RPC call ended for the client.
+    CallOutcome {
+        /// A result was delivered.
+        Ok => "ok",
+        /// The node's own error about the call was relayed (a revert, bad params).
+        NodeError => "node_error",
+        /// Livechain answered with an error of its own after trying.
+        Failed => "failed",
+        /// Refused before any attempt (malformed call, unknown method, denied).
+        Rejected => "rejected",
+        /// The answer had begun and was cut.
+        Aborted => "aborted",
+        /// The client went away.
+        Cancelled => "cancelled",
+    }
+}
+
+label_set! {
+    /// How one attempt at one upstream ended.
+    AttemptOutcome {
+        /// A result.
+        Ok => "ok",
+        /// The node's own error about the call: the upstream did its work.
+        NodeError => "node_error",
+        /// A fault of the upstream or of the way to it; `livechain_faults_total` has its class.
+        Fault => "fault",
+        /// Given up by Livechain: the client left, or another attempt won. Nobody's fault.
+        Cancelled => "cancelled",
+    }
+}
+
+label_set! {
+    /// Why an HTTP request, or the connection that carried it, was refused before it became calls.
+    RequestRefusal {
+        /// Framing or syntax of the head is not HTTP/1.1 as RFC 9112 has it.
+        BadHead => "bad_head",
+        /// The head is longer than allowed.
+        HeadTooLarge => "head_too_large",
+        /// The body is longer than `max_body_bytes`.
+        BodyTooLarge => "body_too_large",
+        /// The head was not whole within `header_timeout`.
+        HeadTimeout => "head_timeout",
+        /// The body was not whole within `body_timeout`.
+        BodyTimeout => "body_timeout",
+        /// No such path or chain.
+        NotFound => "not_found",
+        /// A method that the path does not answer.
+        BadMethod => "bad_method",
+        /// A content type or encoding that is not accepted.
+        BadMediaType => "bad_media_type",
+        /// The body is not valid JSON, or not a JSON-RPC request or batch.
+        BadJson => "bad_json",
+        /// More calls in a batch than `max_batch_calls`.
+        BatchTooLarge => "batch_too_large",
+        /// Shed: a limit of Livechain's own was reached.
+        Overloaded => "overloaded",
+    }
+}
+
+label_set! {
+    /// Why a client's connection was turned away.
+    ConnectionRefusal {
+        /// `max_connections` was reached.
+        Limit => "limit",
+        /// The process is draining.
+        Draining => "draining",
+        /// The TLS handshake failed or timed out.
+        Tls => "tls",
+        /// A connection task could not be started.
+        Resources => "resources",
+    }
+}
+
+label_set! {
+    /// How a connect to an upstream ended.
+    ConnectOutcome {
+        /// Connected, handshakes included.
+        Ok => "ok",
+        /// No address is known for the host.
+        Unresolved => "unresolved",
+        /// Refused by the peer.
+        Refused => "refused",
+        /// No route to the peer.
+        Unreachable => "unreachable",
+        /// Not connected within the connect timeout.
+        Timeout => "timeout",
+        /// The TLS handshake failed.
+        Tls => "tls",
+        /// Any other socket error.
+        Other => "other",
+    }
+}
+
+label_set! {
+    /// Where a retry went.
+    RetryTarget {
+        /// The upstream that just failed, on a fresh connection.
+        Same => "same_upstream",
+        /// Another upstream.
+        Other => "other_upstream",
+    }
+}
+
+label_set! {
+    /// What an upstream's pooled connection is doing.
+    PoolState {
+        /// Open and free.
+        Idle => "idle",
+        /// Carrying at least one call.
+        Active => "active",
+        /// Being connected.
+        Connecting => "connecting",
+    }
+}
+
+label_set! {
+    /// The transport of a request from its client.
+    Protocol {
+        /// HTTP/1.1.
+        Http => "http",
+        /// WebSocket.
+        WebSocket => "websocket",
+    }
+}
+
+label_set! {
+    /// How a refresh of a host's addresses ended.
+    ResolveOutcome {
+        /// New addresses were published.
+        Changed => "changed",
+        /// The same addresses as before.
+        Unchanged => "unchanged",
+        /// The lookup failed; what was known is kept.
+        Failed => "failed",
+    }
+}
+
+/// The HTTP status codes that have a cell of their own.
+pub const STATUS_CODES: &[u16] = &[
+    200, 204, 400, 403, 404, 405, 408, 411, 413, 414, 415, 417, 429, 431, 500, 501, 502, 503, 504,
+    505,
+];
+
+/// The labels of [`STATUS_CODES`], and `other` for the rest.
+pub const STATUS_LABELS: &[&str] = &[
+    "200", "204", "400", "403", "404", "405", "408", "411", "413", "414", "415", "417", "429",
+    "431", "500", "501", "502", "503", "504", "505", "other",
+];
+
+/// The cell of an HTTP status code; codes without one share the last cell, `other`.
+#[must_use]
+pub fn status_index(code: u16) -> usize {
+    STATUS_CODES
+        .iter()
+        .position(|known| *known == code)
+        .unwrap_or(STATUS_CODES.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_labels_follow_the_codes() {
+        let (last, codes) = STATUS_LABELS.split_last().unwrap();
+        assert_eq!(*last, "other");
+        assert_eq!(
+            codes,
+            STATUS_CODES.iter().map(u16::to_string).collect::<Vec<_>>()
+        );
+        assert_eq!(STATUS_LABELS[status_index(429)], "429");
+        assert_eq!(STATUS_LABELS[status_index(418)], "other");
+    }
+
+    #[test]
+    fn a_label_set_indexes_its_labels() {
+        for value in ConnectOutcome::ALL {
+            assert_eq!(ConnectOutcome::LABELS[value.index()], value.label());
+        }
+    }
+}

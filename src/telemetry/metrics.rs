@@ -1,0 +1,373 @@
+//! Every metric, declared once: name, kind, unit, labels, help. Recorders, the scrape, the manual page and
+//! the naming lint all read this table; no other file names a metric.
+//! Names are `livechain_…` in base units (`process_…` where Prometheus has a standing name).
+//! Never declares a label whose values a client could invent.
+
+use crate::dimensions::{Dimensions, OTHER_METHOD};
+use crate::labels::{
+    AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, RequestRefusal,
+    ResolveOutcome, RetryTarget, STATUS_LABELS,
+};
+
+/// What a metric's number means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows; shards add up.
+    Counter,
+    /// A level; shards add up (connections, or "in how many shards").
+    GaugeSum,
+    /// A level that every shard sees for itself; the highest counts.
+    GaugeMax,
+    /// A distribution of durations, recorded in µs, shown in seconds.
+    Durations,
+    /// A distribution of sizes, recorded and shown as whole numbers.
+    Sizes,
+}
+
+impl Kind {
+    /// The type's name in the Prometheus text format.
+    #[must_use]
+    pub const fn prometheus(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::GaugeSum | Self::GaugeMax => "gauge",
+            Self::Durations | Self::Sizes => "histogram",
+        }
+    }
+
+    /// True for distributions.
+    #[must_use]
+    pub const fn is_histogram(self) -> bool {
+        matches!(self, Self::Durations | Self::Sizes)
+    }
+}
+
+/// How a cell's whole number is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// As it is.
+    One,
+    /// Microseconds in the cell, seconds in the scrape.
+    Micros,
+}
+
+/// A closed set that a metric is split by: one or more labels, one index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Axis {
+    /// `shard`: the shard's number.
+    Shard,
+    /// `chain`.
+    Chain,
+    /// `chain`, `upstream`: all chains' upstreams in one row of cells.
+    Upstream,
+    /// `chain`, `upstream`, `provider`: for the one series that says who is behind an upstream.
+    UpstreamProvider,
+    /// `method`: the fixed list, then `_OTHER`.
+    Method,
+    /// `strategy`.
+    Strategy,
+    /// `class`: the fault class.
+    FaultClass,
+    /// `state`: the breaker's state.
+    BreakerState,
+    /// `reason`: why a candidate was left out.
+    Exclusion,
+    /// `code`: the HTTP status.
+    Status,
+    /// `outcome` of a call.
+    CallOutcome,
+    /// `outcome` of an attempt.
+    AttemptOutcome,
+    /// `outcome` of a connect.
+    ConnectOutcome,
+    /// `outcome` of an address lookup.
+    ResolveOutcome,
+    /// `reason` for which a request was refused.
+    RequestRefusal,
+    /// `reason` for which a connection was refused.
+    ConnectionRefusal,
+    /// `target` of a retry.
+    RetryTarget,
+    /// `state` of a pooled connection.
+    PoolState,
+    /// `version` of the program.
+    Version,
+}
+
+impl Axis {
+    /// The label names that this axis writes.
+    #[must_use]
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Shard => &["shard"],
+            Self::Chain => &["chain"],
+            Self::Upstream => &["chain", "upstream"],
+            Self::UpstreamProvider => &["chain", "upstream", "provider"],
+            Self::Method => &["method"],
+            Self::Strategy => &["strategy"],
+            Self::FaultClass => &["class"],
+            Self::BreakerState | Self::PoolState => &["state"],
+            Self::Exclusion | Self::RequestRefusal | Self::ConnectionRefusal => &["reason"],
+            Self::Status => &["code"],
+            Self::CallOutcome
+            | Self::AttemptOutcome
+            | Self::ConnectOutcome
+            | Self::ResolveOutcome => &["outcome"],
+            Self::RetryTarget => &["target"],
+            Self::Version => &["version"],
+        }
+    }
+
+    /// The labels of an axis whose values do not depend on the configuration.
+    #[must_use]
+    pub const fn fixed_labels(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::Status => Some(STATUS_LABELS),
+            Self::CallOutcome => Some(CallOutcome::LABELS),
+            Self::AttemptOutcome => Some(AttemptOutcome::LABELS),
+            Self::ConnectOutcome => Some(ConnectOutcome::LABELS),
+            Self::ResolveOutcome => Some(ResolveOutcome::LABELS),
+            Self::RequestRefusal => Some(RequestRefusal::LABELS),
+            Self::ConnectionRefusal => Some(ConnectionRefusal::LABELS),
+            Self::RetryTarget => Some(RetryTarget::LABELS),
+            Self::PoolState => Some(PoolState::LABELS),
+            _ => None,
+        }
+    }
+
+    /// How many values the axis has.
+    #[must_use]
+    pub fn len(self, dimensions: &Dimensions) -> usize {
+        match self {
+            Self::Shard => dimensions.shards,
+            Self::Chain => dimensions.chains.len(),
+            Self::Upstream | Self::UpstreamProvider => dimensions.upstream_count(),
+            Self::Method => dimensions.methods.len() + 1,
+            Self::Strategy => dimensions.strategies.len(),
+            Self::FaultClass => dimensions.fault_classes.len(),
+            Self::BreakerState => dimensions.breaker_states.len(),
+            Self::Exclusion => dimensions.exclusions.len(),
+            Self::Version => 1,
+            _ => self.fixed_labels().map_or(0, <[&str]>::len),
+        }
+    }
+
+    /// Calls `put(label, value)` for each label of the value at `index`; nothing for an index out of range.
+    pub fn describe(
+        self,
+        dimensions: &Dimensions,
+        index: usize,
+        mut put: impl FnMut(&'static str, &str),
+    ) {
+        let listed = |list: &[&'static str]| list.get(index).copied();
+        let single = match self {
+            Self::Shard => return put("shard", itoa::Buffer::new().format(index)),
+            Self::Upstream | Self::UpstreamProvider => {
+                if let Some((chain, upstream)) = dimensions.flat_upstream(index) {
+                    put("chain", &chain.name);
+                    put("upstream", &upstream.name);
+                    if self == Self::UpstreamProvider {
+                        put("provider", &upstream.provider);
+                    }
+                }
+                return;
+            }
+            Self::Chain => dimensions
+                .chains
+                .get(index)
+                .map(|chain| chain.name.as_str()),
+            Self::Method => Some(listed(&dimensions.methods).unwrap_or(OTHER_METHOD)),
+            Self::Strategy => listed(&dimensions.strategies),
+            Self::FaultClass => listed(&dimensions.fault_classes),
+            Self::BreakerState => listed(&dimensions.breaker_states),
+            Self::Exclusion => listed(&dimensions.exclusions),
+            Self::Version => Some(dimensions.version),
+            _ => self
+                .fixed_labels()
+                .and_then(|labels| labels.get(index).copied()),
+        };
+        if let (Some(name), Some(value)) = (self.names().first(), single) {
+            put(name, value);
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricSpec {
+    /// The metric's name in a scrape.
+    pub name: &'static str,
+    /// What its number means.
+    pub kind: Kind,
+    /// How its number is shown.
+    pub unit: Unit,
+    /// What it is split by, outermost first.
+    pub axes: &'static [Axis],
+    /// One sentence for `# HELP` and the manual.
+    pub help: &'static str,
+}
+
+impl MetricSpec {
+    /// Whether series that were never touched are left out of a scrape. Only what is split by method is
+    /// sparse: everything else starts at 0, so that a first occurrence is a step that `rate()` sees.
+    #[must_use]
+    pub fn is_sparse(&self) -> bool {
+        self.axes.contains(&Axis::Method)
+    }
+}
+
+macro_rules! metrics {
+    ($($id:ident: $name:literal $kind:ident $unit:ident [$($axis:ident),*] $help:literal;)+) => {
+        /// A metric's place in [`METRICS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum Metric { $(#[doc = $help] $id,)+ }
+
+        /// The table: every metric of the program.
+        pub const METRICS: &[MetricSpec] = &[$(MetricSpec {
+            name: $name, kind: Kind::$kind, unit: Unit::$unit, axes: &[$(Axis::$axis),*], help: $help,
+        },)+];
+
+        impl Metric {
+            /// Every metric, in the table's order.
+            pub const ALL: &'static [Self] = &[$(Self::$id),+];
+        }
+    };
+}
+
+metrics! {
+    // What clients ask.
+    Requests: "livechain_requests_total" Counter One [Status]
+        "HTTP requests answered, by status code.";
+    RequestsRefused: "livechain_requests_refused_total" Counter One [RequestRefusal]
+        "HTTP requests refused before they became calls.";
+    RequestsInFlight: "livechain_requests_in_flight" GaugeSum One []
+        "HTTP requests whose head was read and whose answer is not yet out.";
+    RequestDuration: "livechain_request_duration_seconds" Durations Micros []
+        "Time from a request's whole head to the last byte of its answer.";
+    BatchCalls: "livechain_batch_calls" Sizes One []
+        "Calls in a client's JSON-RPC batch.";
+    Calls: "livechain_calls_total" Counter One [Chain, Method, CallOutcome]
+        "JSON-RPC calls by how they ended for the client.";
+    CallsInFlight: "livechain_calls_in_flight" GaugeSum One [Chain]
+        "JSON-RPC calls begun and not yet ended.";
+    CallFaults: "livechain_call_faults_total" Counter One [Chain, FaultClass]
+        "Calls that ended in a fault, by the class that the client was told of.";
+    CallDuration: "livechain_call_duration_seconds" Durations Micros [Chain, Method]
+        "Time from a call's start to its outcome.";
+
+    // What upstreams are asked.
+    Attempts: "livechain_attempts_total" Counter One [Upstream, Method, AttemptOutcome]
+        "Attempts at an upstream by how they ended.";
+    AttemptDuration: "livechain_attempt_duration_seconds" Durations Micros [Upstream, Method]
+        "Time from an attempt's dispatch to its judged answer; cancelled attempts are not in it.";
+    AttemptFirstByte: "livechain_attempt_first_byte_seconds" Durations Micros [Upstream]
+        "Time from an attempt's dispatch to the first byte of its answer.";
+    Faults: "livechain_faults_total" Counter One [Upstream, FaultClass]
+        "Attempts that ended in a fault, by its class.";
+    Retries: "livechain_retries_total" Counter One [Chain, RetryTarget]
+        "Attempts made after an earlier attempt of the same call failed.";
+    RetriesDenied: "livechain_retries_denied_total" Counter One [Chain]
+        "Retries that the retry budget did not allow.";
+    StreamedResponses: "livechain_streamed_responses_total" Counter One [Chain]
+        "Answers relayed while they were still arriving, because they were longer than hold_bytes.";
+    AbortedResponses: "livechain_aborted_responses_total" Counter One [Chain]
+        "Answers cut after their first bytes had gone to the client.";
+
+    // Who is chosen, and who is not.
+    Selections: "livechain_selections_total" Counter One [Upstream, Strategy]
+        "Attempts dispatched, by the strategy that chose the upstream.";
+    CandidatesExcluded: "livechain_candidates_excluded_total" Counter One [Upstream, Exclusion]
+        "Times that an upstream was left out of a candidate set, by reason.";
+    BreakerState: "livechain_breaker_state" GaugeSum One [Upstream, BreakerState]
+        "Number of shards whose breaker for the upstream is in the state.";
+    BreakerTransitions: "livechain_breaker_transitions_total" Counter One [Upstream, BreakerState]
+        "Changes of a breaker's state, by the state entered.";
+    HoldOff: "livechain_upstream_hold_off_seconds" GaugeMax Micros [Upstream]
+        "Time until the upstream may be sent to again after it throttled us; 0 when it is not held off.";
+    Quarantined: "livechain_upstream_quarantined" GaugeSum One [Upstream]
+        "Number of shards that have the upstream in quarantine (wrong chain, refused key, unpaid bill).";
+    HeadBlock: "livechain_upstream_head_block" GaugeMax One [Upstream]
+        "Newest block number that the upstream has reported; 0 when none is known.";
+    UpstreamInfo: "livechain_upstream_info" GaugeMax One [UpstreamProvider]
+        "Constant 1, labelled with the provider behind the upstream.";
+
+    // Sockets.
+    PoolConnections: "livechain_pool_connections" GaugeSum One [Upstream, PoolState]
+        "Connections to the upstream, by what they are doing.";
+    PoolWaiting: "livechain_pool_waiting" GaugeSum One [Upstream]
+        "Attempts waiting for a connection to the upstream.";
+    PoolRefused: "livechain_pool_refused_total" Counter One [Upstream]
+        "Attempts turned away because the queue for a connection was full.";
+    Connects: "livechain_connects_total" Counter One [Upstream, ConnectOutcome]
+        "Connects to the upstream by how they ended.";
+    ConnectDuration: "livechain_connect_duration_seconds" Durations Micros [Upstream]
+        "Time for a successful connect to the upstream, TLS handshake included.";
+    StaleConnections: "livechain_stale_connections_total" Counter One [Upstream]
+        "Pooled connections found closed or unclean when they were to be used.";
+    UpstreamSent: "livechain_upstream_sent_bytes_total" Counter One [Upstream]
+        "Bytes sent to the upstream, heads included.";
+    UpstreamReceived: "livechain_upstream_received_bytes_total" Counter One [Upstream]
+        "Bytes received from the upstream, heads included.";
+    ClientConnections: "livechain_client_connections" GaugeSum One []
+        "Client connections open.";
+    ClientConnectionsAccepted: "livechain_client_connections_accepted_total" Counter One []
+        "Client connections accepted.";
+    ClientConnectionsRefused: "livechain_client_connections_refused_total" Counter One [ConnectionRefusal]
+        "Client connections turned away.";
+    ClientReceived: "livechain_client_received_bytes_total" Counter One []
+        "Bytes received from clients, heads included.";
+    ClientSent: "livechain_client_sent_bytes_total" Counter One []
+        "Bytes sent to clients, heads included.";
+    AcceptPauses: "livechain_accept_pauses_total" Counter One []
+        "Times that accepting paused because the process was out of descriptors or memory.";
+
+    // The process and its shards.
+    ShardReady: "livechain_shard_ready" GaugeMax One [Shard]
+        "1 when the shard serves.";
+    ShardTasks: "livechain_shard_tasks" GaugeMax One [Shard]
+        "Tasks alive in the shard.";
+    ShardBuffers: "livechain_shard_receive_buffers_in_use" GaugeMax One [Shard]
+        "Receive buffers of the shard's ring that are held.";
+    ShardDescriptors: "livechain_shard_descriptors" GaugeMax One [Shard]
+        "Sockets that the shard has open.";
+    TaskPanics: "livechain_task_panics_total" Counter One []
+        "Tasks that panicked; each cost its own connection alone. Any is a bug worth a report.";
+    NotesDropped: "livechain_notes_dropped_total" Counter One []
+        "Observations of the decision engine that its bounded queue had no room for.";
+    HistogramsRefused: "livechain_histogram_samples_refused_total" Counter One []
+        "Durations not recorded because a shard had reached its limit of histograms.";
+    Draining: "livechain_draining" GaugeMax One []
+        "1 while the process drains.";
+    ConfigEpoch: "livechain_config_epoch" GaugeMax One []
+        "Number of the configuration snapshot in force.";
+    BuildInfo: "livechain_build_info" GaugeMax One [Version]
+        "Constant 1, labelled with the program's version.";
+    ScrapeMissing: "livechain_scrape_shards_missing" GaugeMax One []
+        "Shards that did not answer this scrape in time; their numbers are not in it.";
+    EventsLogged: "livechain_access_log_events_total" Counter One []
+        "Events written to the access log.";
+    EventsDropped: "livechain_access_log_events_dropped_total" Counter One []
+        "Events that the access log had no room for, or could not write.";
+    Resolves: "livechain_address_lookups_total" Counter One [ResolveOutcome]
+        "Lookups of upstream hosts' addresses.";
+    ProcessCpu: "process_cpu_seconds_total" Counter Micros []
+        "Total user and system CPU time spent in seconds.";
+    ProcessResident: "process_resident_memory_bytes" GaugeMax One []
+        "Resident memory size in bytes.";
+    ProcessDescriptors: "process_open_fds" GaugeMax One []
+        "Number of open file descriptors.";
+    ProcessMaxDescriptors: "process_max_fds" GaugeMax One []
+        "Maximum number of open file descriptors.";
+    ProcessStart: "process_start_time_seconds" GaugeMax Micros []
+        "Start time of the process since unix epoch in seconds.";
+}
+
+impl Metric {
+    /// The metric's row.
+    #[must_use]
+    pub fn spec(self) -> &'static MetricSpec {
+        // The enum and the table come out of one macro, row by row.
+        &METRICS[self as usize]
+    }
+}
