@@ -8,39 +8,39 @@ use crossbeam_queue::ArrayQueue;
 
 use crate::events::Event;
 
-/// Makes the queues of `shards` shards, `capacity` events each.
-#[must_use]
-pub fn access_queues(shards: usize, capacity: usize) -> (Vec<EventSender>, EventReceiver) {
-    let queues: Vec<_> = (0..shards)
-        .map(|_| Arc::new(ArrayQueue::new(capacity.max(1))))
-        .collect();
-    let senders = queues
-        .iter()
-        .map(|queue| EventSender {
-            queue: queue.clone(),
-        })
-        .collect();
-    (senders, EventReceiver { queues })
+/// Where shards send events: one bounded queue a shard, behind one handle that all of them may hold.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    queues: Arc<[ArrayQueue<Event>]>,
 }
 
-/// A shard's end.
-#[derive(Debug)]
-pub struct EventSender {
-    queue: Arc<ArrayQueue<Event>>,
-}
+impl AccessLog {
+    /// Queues for `shards` shards, `capacity` events each, and the end from which a writer takes them.
+    #[must_use]
+    pub fn new(shards: usize, capacity: usize) -> (Self, EventReceiver) {
+        let queues: Arc<[_]> = (0..shards)
+            .map(|_| ArrayQueue::new(capacity.max(1)))
+            .collect();
+        (
+            Self {
+                queues: queues.clone(),
+            },
+            EventReceiver { queues },
+        )
+    }
 
-impl EventSender {
-    /// Sends an event; false when the queue was full and the event is gone.
+    /// Sends an event of the shard that its head names; false when that queue was full and the event is gone.
     #[must_use = "a refused event is to be counted"]
     pub fn send(&self, event: Event) -> bool {
-        self.queue.push(event).is_ok()
+        let queue = self.queues.get(usize::from(event.head().shard));
+        queue.is_some_and(|queue| queue.push(event).is_ok())
     }
 }
 
 /// The writer's end.
 #[derive(Debug)]
 pub struct EventReceiver {
-    queues: Vec<Arc<ArrayQueue<Event>>>,
+    queues: Arc<[ArrayQueue<Event>]>,
 }
 
 impl EventReceiver {
@@ -48,7 +48,7 @@ impl EventReceiver {
     /// come in their order; between shards there is none.
     pub fn drain(&self, limit: usize, mut take: impl FnMut(Event)) -> usize {
         let mut taken = 0;
-        for queue in &self.queues {
+        for queue in self.queues.iter() {
             // A queue that is filled as fast as it is drained must not starve the others.
             for event in std::iter::from_fn(|| queue.pop()).take(limit) {
                 take(event);

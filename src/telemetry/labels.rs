@@ -126,12 +126,14 @@ label_set! {
 }
 
 label_set! {
-    /// Where a retry went.
-    RetryTarget {
-        /// The upstream that just failed, on a fresh connection.
-        Same => "same_upstream",
-        /// Another upstream.
-        Other => "other_upstream",
+    /// What a later attempt of a call was for.
+    RetryKind {
+        /// After a failure, drawn from the retry budget.
+        Retry => "retry",
+        /// After an answer that says that this upstream cannot serve the call; not drawn from the budget.
+        Reroute => "reroute",
+        /// The same upstream again on a fresh connection, because a pooled one had died unnoticed.
+        Fresh => "fresh",
     }
 }
 

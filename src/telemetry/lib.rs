@@ -3,7 +3,7 @@
 //! - [`metrics`] is the table of metrics, [`events`] the table of events: nothing else names one.
 //! - A shard owns a [`Recorder`] and tells it what happens by index; on a scrape it hands out a [`Snapshot`].
 //! - The control plane merges snapshots and renders them: [`prometheus`], [`hlog`].
-//! - Events go through [`access_queues`] to a writer that makes [`event_line`]s of them.
+//! - Events go through an [`AccessLog`] to a writer that makes [`event_line`]s of them.
 //! - [`log`] is the program's own log, whose level changes at run time.
 //!
 //! Never reads a clock, opens a socket or a file, or shares a number between threads while it is counted.
@@ -28,13 +28,13 @@ mod wall_time;
 #[cfg(test)]
 mod tests;
 
-pub use access_queue::{EventReceiver, EventSender, Sampler, access_queues};
+pub use access_queue::{AccessLog, EventReceiver, Sampler};
 pub use dimensions::{ChainDimension, Dimensions, OTHER_METHOD, UpstreamDimension};
 pub use events::{CallEnd, Event, EventHead, SelectionMade};
 pub use foreign::{ForeignText, MAX_FOREIGN_BYTES, push_json_string};
 pub use labels::{
     AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, Protocol,
-    RequestRefusal, ResolveOutcome, RetryTarget, STATUS_CODES, STATUS_LABELS, status_index,
+    RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES, STATUS_LABELS, status_index,
 };
 pub use metrics::{METRICS, Metric};
 pub use record::{

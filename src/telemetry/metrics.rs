@@ -6,7 +6,7 @@
 use crate::dimensions::{Dimensions, OTHER_METHOD};
 use crate::labels::{
     AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, RequestRefusal,
-    ResolveOutcome, RetryTarget, STATUS_LABELS,
+    ResolveOutcome, RetryKind, STATUS_LABELS,
 };
 
 /// What a metric's number means.
@@ -86,8 +86,8 @@ pub enum Axis {
     RequestRefusal,
     /// `reason` for which a connection was refused.
     ConnectionRefusal,
-    /// `target` of a retry.
-    RetryTarget,
+    /// `kind` of a retry.
+    RetryKind,
     /// `state` of a pooled connection.
     PoolState,
     /// `version` of the program.
@@ -113,7 +113,7 @@ impl Axis {
             | Self::AttemptOutcome
             | Self::ConnectOutcome
             | Self::ResolveOutcome => &["outcome"],
-            Self::RetryTarget => &["target"],
+            Self::RetryKind => &["kind"],
             Self::Version => &["version"],
         }
     }
@@ -129,7 +129,7 @@ impl Axis {
             Self::ResolveOutcome => Some(ResolveOutcome::LABELS),
             Self::RequestRefusal => Some(RequestRefusal::LABELS),
             Self::ConnectionRefusal => Some(ConnectionRefusal::LABELS),
-            Self::RetryTarget => Some(RetryTarget::LABELS),
+            Self::RetryKind => Some(RetryKind::LABELS),
             Self::PoolState => Some(PoolState::LABELS),
             _ => None,
         }
@@ -265,10 +265,12 @@ metrics! {
         "Time from an attempt's dispatch to the first byte of its answer.";
     Faults: "livechain_faults_total" Counter One [Upstream, FaultClass]
         "Attempts that ended in a fault, by its class.";
-    Retries: "livechain_retries_total" Counter One [Chain, RetryTarget]
+    Retries: "livechain_retries_total" Counter One [Chain, RetryKind]
         "Attempts made after an earlier attempt of the same call failed.";
     RetriesDenied: "livechain_retries_denied_total" Counter One [Chain]
         "Retries that the retry budget did not allow.";
+    AttemptsInFlight: "livechain_attempts_in_flight" GaugeSum One [Upstream]
+        "Attempts at the upstream that have not ended.";
     StreamedResponses: "livechain_streamed_responses_total" Counter One [Chain]
         "Answers relayed while they were still arriving, because they were longer than hold_bytes.";
     AbortedResponses: "livechain_aborted_responses_total" Counter One [Chain]
@@ -279,16 +281,28 @@ metrics! {
         "Attempts dispatched, by the strategy that chose the upstream.";
     CandidatesExcluded: "livechain_candidates_excluded_total" Counter One [Upstream, Exclusion]
         "Times that an upstream was left out of a candidate set, by reason.";
+    LeastBad: "livechain_least_bad_selections_total" Counter One [Upstream]
+        "Times that no upstream was eligible and this one was tried as the least bad.";
+    NothingEligible: "livechain_nothing_eligible_total" Counter One [Chain]
+        "Selections in which there was no upstream that could be tried at all.";
     BreakerState: "livechain_breaker_state" GaugeSum One [Upstream, BreakerState]
         "Number of shards whose breaker for the upstream is in the state.";
     BreakerTransitions: "livechain_breaker_transitions_total" Counter One [Upstream, BreakerState]
         "Changes of a breaker's state, by the state entered.";
     HoldOff: "livechain_upstream_hold_off_seconds" GaugeMax Micros [Upstream]
         "Time until the upstream may be sent to again after it throttled us; 0 when it is not held off.";
+    HoldOffs: "livechain_upstream_hold_offs_total" Counter One [Upstream]
+        "Times that the upstream was held off because it throttled us.";
+    Quarantines: "livechain_upstream_quarantines_total" Counter One [Upstream]
+        "Times that the upstream was put in quarantine.";
+    MethodBans: "livechain_method_bans_total" Counter One [Upstream]
+        "Times that a method was kept away from the upstream because it said that it does not serve it.";
     Quarantined: "livechain_upstream_quarantined" GaugeSum One [Upstream]
         "Number of shards that have the upstream in quarantine (wrong chain, refused key, unpaid bill).";
     HeadBlock: "livechain_upstream_head_block" GaugeMax One [Upstream]
         "Newest block number that the upstream has reported; 0 when none is known.";
+    HeadLag: "livechain_upstream_head_lag_blocks" GaugeMax One [Upstream]
+        "Blocks that the upstream is behind the best known head; 0 when unknown.";
     UpstreamInfo: "livechain_upstream_info" GaugeMax One [UpstreamProvider]
         "Constant 1, labelled with the provider behind the upstream.";
 
@@ -335,7 +349,7 @@ metrics! {
         "Tasks that panicked; each cost its own connection alone. Any is a bug worth a report.";
     NotesDropped: "livechain_notes_dropped_total" Counter One []
         "Observations of the decision engine that its bounded queue had no room for.";
-    HistogramsRefused: "livechain_histogram_samples_refused_total" Counter One []
+    HistogramsRefused: "livechain_samples_refused_total" Counter One []
         "Durations not recorded because a shard had reached its limit of histograms.";
     Draining: "livechain_draining" GaugeMax One []
         "1 while the process drains.";

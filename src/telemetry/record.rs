@@ -4,7 +4,7 @@
 
 use crate::labels::{
     AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, RequestRefusal,
-    ResolveOutcome, RetryTarget, status_index,
+    ResolveOutcome, RetryKind, status_index,
 };
 use crate::metrics::Metric;
 use crate::recorder::Recorder;
@@ -82,6 +82,10 @@ pub struct UpstreamLevels {
     pub quarantined: bool,
     /// Newest block that it reported, 0 when unknown.
     pub head_block: u64,
+    /// Blocks behind the best head, 0 when unknown.
+    pub head_lag_blocks: u64,
+    /// Attempts that have not ended.
+    pub in_flight: u64,
 }
 
 /// The levels of one shard's runtime at the time of a scrape.
@@ -215,8 +219,8 @@ impl Recorder {
     }
 
     /// An attempt follows a failed one of the same call.
-    pub fn retried(&mut self, chain: usize, target: RetryTarget) {
-        self.add(Metric::Retries, [chain, target.index()], 1);
+    pub fn retried(&mut self, chain: usize, kind: RetryKind) {
+        self.add(Metric::Retries, [chain, kind.index()], 1);
     }
 
     /// The retry budget refused a retry.
@@ -236,6 +240,35 @@ impl Recorder {
     pub fn excluded(&mut self, chain: usize, upstream: usize, reason: usize) {
         let upstream = self.flat_upstream(chain, upstream);
         self.add(Metric::CandidatesExcluded, [upstream, reason], 1);
+    }
+
+    /// No upstream was eligible and this one was tried as the least bad.
+    pub fn least_bad_chosen(&mut self, chain: usize, upstream: usize) {
+        let upstream = self.flat_upstream(chain, upstream);
+        self.add(Metric::LeastBad, [upstream], 1);
+    }
+
+    /// No upstream could be tried at all.
+    pub fn nothing_eligible(&mut self, chain: usize) {
+        self.add(Metric::NothingEligible, [chain], 1);
+    }
+
+    /// A hold-off began.
+    pub fn held_off(&mut self, chain: usize, upstream: usize) {
+        let upstream = self.flat_upstream(chain, upstream);
+        self.add(Metric::HoldOffs, [upstream], 1);
+    }
+
+    /// An upstream was put in quarantine.
+    pub fn quarantined(&mut self, chain: usize, upstream: usize) {
+        let upstream = self.flat_upstream(chain, upstream);
+        self.add(Metric::Quarantines, [upstream], 1);
+    }
+
+    /// A method was banned from an upstream.
+    pub fn method_banned(&mut self, chain: usize, upstream: usize) {
+        let upstream = self.flat_upstream(chain, upstream);
+        self.add(Metric::MethodBans, [upstream], 1);
     }
 
     /// A breaker entered a state.
@@ -309,6 +342,8 @@ impl Recorder {
             u64::from(levels.quarantined),
         );
         self.set(Metric::HeadBlock, [upstream], levels.head_block);
+        self.set(Metric::HeadLag, [upstream], levels.head_lag_blocks);
+        self.set(Metric::AttemptsInFlight, [upstream], levels.in_flight);
     }
 }
 
