@@ -24,8 +24,8 @@ mod fixtures;
 mod latency;
 mod ledger;
 mod request;
-mod script;
 mod scan;
+mod script;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -109,7 +109,13 @@ pub struct Sizes {
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { logs: 10, transactions: 100, receipt_logs: 3, trace_bytes: 20_000, code_bytes: 1024 }
+        Self {
+            logs: 10,
+            transactions: 100,
+            receipt_logs: 3,
+            trace_bytes: 20_000,
+            code_bytes: 1024,
+        }
     }
 }
 
@@ -147,7 +153,10 @@ impl Provider {
     /// When the address cannot be bound or a thread cannot be started.
     pub fn start(options: Options) -> io::Result<Handle> {
         let port = door::bind(options.listen)?;
-        let address = port.local_addr()?.as_socket().ok_or_else(|| io::Error::other("the socket has no address"))?;
+        let address = port
+            .local_addr()?
+            .as_socket()
+            .ok_or_else(|| io::Error::other("the socket has no address"))?;
         let tls = options.tls.is_some();
         let count = options.threads.max(1);
         let shared = Arc::new(Shared {
@@ -157,7 +166,14 @@ impl Provider {
             reset_on_cut: Arc::new(AtomicBool::new(false)),
             options,
         });
-        let mut handle = Handle { shared, gates: Vec::new(), threads: Vec::new(), _port: port, address, tls };
+        let mut handle = Handle {
+            shared,
+            gates: Vec::new(),
+            threads: Vec::new(),
+            _port: port,
+            address,
+            tls,
+        };
         for index in 0..count {
             let (gate, thread) = door::open(address, index, Arc::clone(&handle.shared))?;
             handle.gates.push(gate);
@@ -177,7 +193,11 @@ impl Handle {
     /// `http://…/` or `https://…/`, with the address in figures.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}/", if self.tls { "https" } else { "http" }, self.address)
+        format!(
+            "{}://{}/",
+            if self.tls { "https" } else { "http" },
+            self.address
+        )
     }
 
     /// The chain that it serves.
@@ -273,7 +293,9 @@ impl Handle {
     }
 
     fn command_all(&self, command: impl Fn(door::Ack) -> Command) -> io::Result<()> {
-        self.gates.iter().try_for_each(|gate| gate.command(&command))
+        self.gates
+            .iter()
+            .try_for_each(|gate| gate.command(&command))
     }
 }
 

@@ -25,7 +25,11 @@ impl Guarded {
     pub(crate) fn new(stream: TcpStream, reset_flag: Arc<AtomicBool>) -> Self {
         // A provider that batches its small answers would add 40 ms; a socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
-        Self { stream, reset: false, reset_flag }
+        Self {
+            stream,
+            reset: false,
+            reset_flag,
+        }
     }
 
     pub(crate) fn reset_on_drop(&mut self) {
@@ -81,10 +85,17 @@ impl Transport {
     }
 
     async fn handshake(socket: Guarded, session: Connection) -> io::Result<Self> {
-        let mut tls = Tls { socket, session, cipher: Vec::new(), taken: 0, outgoing: Vec::new() };
+        let mut tls = Tls {
+            socket,
+            session,
+            cipher: Vec::new(),
+            taken: 0,
+            outgoing: Vec::new(),
+        };
         while tls.session.is_handshaking() {
             tls.flush().await?;
-            if tls.session.is_handshaking() && tls.session.wants_read() && tls.advance().await? == 0 {
+            if tls.session.is_handshaking() && tls.session.wants_read() && tls.advance().await? == 0
+            {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }

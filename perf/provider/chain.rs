@@ -54,7 +54,11 @@ impl Chain {
     #[must_use]
     pub fn head(&self) -> u64 {
         let frozen = self.0.frozen.load(Ordering::Relaxed);
-        if frozen == u64::MAX { self.moving_head() } else { frozen }
+        if frozen == u64::MAX {
+            self.moving_head()
+        } else {
+            frozen
+        }
     }
 
     /// Moves the head by `blocks` at once, also backwards, as a test's hand on the clock.
@@ -62,7 +66,9 @@ impl Chain {
         self.0.offset_blocks.fetch_add(blocks, Ordering::Relaxed);
         let frozen = self.0.frozen.load(Ordering::Relaxed);
         if frozen != u64::MAX {
-            self.0.frozen.store(frozen.saturating_add_signed(blocks), Ordering::Relaxed);
+            self.0
+                .frozen
+                .store(frozen.saturating_add_signed(blocks), Ordering::Relaxed);
         }
     }
 
@@ -77,8 +83,13 @@ impl Chain {
     }
 
     fn moving_head(&self) -> u64 {
-        let period_ns = self.0.block_time.as_nanos();
-        let passed = if period_ns == 0 { 0 } else { self.0.started.elapsed().as_nanos() / period_ns };
+        let passed = self
+            .0
+            .started
+            .elapsed()
+            .as_nanos()
+            .checked_div(self.0.block_time.as_nanos())
+            .unwrap_or(0);
         self.0
             .start_head
             .saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))

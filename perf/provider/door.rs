@@ -57,7 +57,11 @@ impl Gate {
 
 /// A bound socket that several listeners may share the port with.
 pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
@@ -74,8 +78,14 @@ fn listen(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 }
 
 /// Starts a serving thread; it listens when this returns.
-pub(super) fn open(address: SocketAddr, index: usize, shared: Arc<Shared>) -> io::Result<(Gate, JoinHandle<()>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(super) fn open(
+    address: SocketAddr,
+    index: usize,
+    shared: Arc<Shared>,
+) -> io::Result<(Gate, JoinHandle<()>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let listener = {
         let _inside = runtime.enter();
         listen(address, BACKLOG)?
@@ -143,7 +153,9 @@ impl Keeper {
                 self.listener = Some(listen(self.address, 0)?);
                 self.fill_backlog().await?;
             }
-            Door::Open | Door::Silent | Door::Reset => self.listener = Some(listen(self.address, BACKLOG)?),
+            Door::Open | Door::Silent | Door::Reset => {
+                self.listener = Some(listen(self.address, BACKLOG)?)
+            }
         }
         Ok(())
     }
@@ -152,7 +164,11 @@ impl Keeper {
     async fn fill_backlog(&mut self) -> io::Result<()> {
         const PATIENCE: Duration = Duration::from_millis(50);
         for _ in 0..8 {
-            let socket = if self.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            let socket = if self.address.is_ipv4() {
+                TcpSocket::new_v4()
+            } else {
+                TcpSocket::new_v6()
+            }?;
             match tokio::time::timeout(PATIENCE, socket.connect(self.address)).await {
                 Ok(connected) => self.fill.push(connected?),
                 Err(_) => return Ok(()),
@@ -166,7 +182,8 @@ impl Keeper {
         let number = tally.connections.fetch_add(1, Ordering::SeqCst);
         let mut guarded = Guarded::new(stream, Arc::clone(&self.shared.reset_on_cut));
         let open = tally.connections_open.load(Ordering::SeqCst);
-        let full = usize::try_from(open).is_ok_and(|open| open >= self.shared.options.max_connections);
+        let full =
+            usize::try_from(open).is_ok_and(|open| open >= self.shared.options.max_connections);
         match self.door {
             Door::Reset => guarded.reset_on_drop(),
             Door::Silent if !full => self.silent.push(guarded),

@@ -142,22 +142,37 @@ impl Fault {
     pub fn throttled(retry_after_s: Option<u64>) -> Self {
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         headers.extend(retry_after_s.map(|s| ("retry-after".to_owned(), s.to_string())));
-        let body = br#"{"jsonrpc":"2.0","id":null,"error":{"code":429,"message":"Too many requests"}}"#.to_vec();
-        Self::Status { code: 429, headers, body }
+        let body =
+            br#"{"jsonrpc":"2.0","id":null,"error":{"code":429,"message":"Too many requests"}}"#
+                .to_vec();
+        Self::Status {
+            code: 429,
+            headers,
+            body,
+        }
     }
 
     /// 503 with a load balancer's HTML page.
     #[must_use]
     pub fn unavailable() -> Self {
         let headers = vec![("content-type".to_owned(), "text/html".to_owned())];
-        let body = b"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>".to_vec();
-        Self::Status { code: 503, headers, body }
+        let body =
+            b"<html><body><h1>503 Service Temporarily Unavailable</h1></body></html>".to_vec();
+        Self::Status {
+            code: 503,
+            headers,
+            body,
+        }
     }
 
     /// A JSON-RPC error without data.
     #[must_use]
     pub fn rpc_error(code: i64, message: &str) -> Self {
-        Self::RpcError { code, message: message.to_owned(), data: None }
+        Self::RpcError {
+            code,
+            message: message.to_owned(),
+            data: None,
+        }
     }
 
     /// Whether each call of a batch is struck (or spared) on its own; otherwise the HTTP answer as a whole is.
@@ -210,25 +225,41 @@ impl Rule {
     /// Strikes always.
     #[must_use]
     pub const fn always(fault: Fault) -> Self {
-        Self { fault, when: When::Always, method: None }
+        Self {
+            fault,
+            when: When::Always,
+            method: None,
+        }
     }
 
     /// Strikes the next `count` times.
     #[must_use]
     pub const fn next(count: u64, fault: Fault) -> Self {
-        Self { fault, when: When::Next(count), method: None }
+        Self {
+            fault,
+            when: When::Next(count),
+            method: None,
+        }
     }
 
     /// Strikes with a probability.
     #[must_use]
     pub const fn with_probability(share: f64, fault: Fault) -> Self {
-        Self { fault, when: When::Probability(share), method: None }
+        Self {
+            fault,
+            when: When::Probability(share),
+            method: None,
+        }
     }
 
     /// Strikes what exceeds a rate.
     #[must_use]
     pub const fn above(rate_per_s: u64, fault: Fault) -> Self {
-        Self { fault, when: When::Above { rate_per_s }, method: None }
+        Self {
+            fault,
+            when: When::Above { rate_per_s },
+            method: None,
+        }
     }
 
     /// Restricted to one method.
@@ -257,7 +288,11 @@ pub(super) struct Active {
 
 impl Active {
     pub(super) fn new(id: FaultId, rule: Rule) -> Arc<Self> {
-        let remaining = if let When::Next(count) = rule.when { count } else { 0 };
+        let remaining = if let When::Next(count) = rule.when {
+            count
+        } else {
+            0
+        };
         Arc::new(Self {
             id,
             rule,
@@ -274,7 +309,10 @@ impl Active {
 
     /// Whether the rule is about a call of this method.
     pub(super) fn covers(&self, method: &[u8]) -> bool {
-        self.rule.method.as_ref().is_none_or(|m| m.as_bytes() == method)
+        self.rule
+            .method
+            .as_ref()
+            .is_none_or(|m| m.as_bytes() == method)
     }
 
     /// Decides for one request or call that the rule covers, and counts a strike.
@@ -282,9 +320,10 @@ impl Active {
         let strikes = match self.rule.when {
             When::Always => true,
             When::Probability(share) => rng.unit() < share,
-            When::Next(_) => {
-                self.remaining.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
-            }
+            When::Next(_) => self
+                .remaining
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1))
+                .is_ok(),
             When::Above { rate_per_s } => self.exceeds(rate_per_s),
         };
         if strikes {
@@ -295,10 +334,16 @@ impl Active {
 
     fn exceeds(&self, rate_per_s: u64) -> bool {
         let second = self.since.elapsed().as_secs();
-        let packed = self.window.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |packed| {
-            let count = if packed >> 32 == second { (packed & 0xffff_ffff) + 1 } else { 1 };
-            Some(second << 32 | count)
-        });
+        let packed = self
+            .window
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |packed| {
+                let count = if packed >> 32 == second {
+                    (packed & 0xffff_ffff) + 1
+                } else {
+                    1
+                };
+                Some(second << 32 | count)
+            });
         let before = packed.unwrap_or(0);
         before >> 32 == second && (before & 0xffff_ffff) >= rate_per_s
     }

@@ -84,16 +84,27 @@ mod tests {
     #[test]
     fn lognormal_has_its_median() {
         let mut rng = Rng::new(3);
-        let latency = Latency::Lognormal { median: 20 * MS, sigma: 0.5 };
-        let faster = (0..10_000).filter(|_| latency.draw(&mut rng).unwrap() < 20 * MS).count();
+        let latency = Latency::Lognormal {
+            median: 20 * MS,
+            sigma: 0.5,
+        };
+        let faster = (0..10_000)
+            .filter(|_| latency.draw(&mut rng).unwrap() < 20 * MS)
+            .count();
         assert!((4_800..5_200).contains(&faster), "{faster}");
     }
 
     #[test]
     fn stalls_have_their_share() {
         let mut rng = Rng::new(3);
-        let latency = Latency::Stalls { base: Box::new(Latency::None), share: 0.02, stall: MS };
-        let stalled = (0..10_000).filter(|_| latency.draw(&mut rng).is_some()).count();
+        let latency = Latency::Stalls {
+            base: Box::new(Latency::None),
+            share: 0.02,
+            stall: MS,
+        };
+        let stalled = (0..10_000)
+            .filter(|_| latency.draw(&mut rng).is_some())
+            .count();
         assert!((150..250).contains(&stalled), "{stalled}");
     }
 }

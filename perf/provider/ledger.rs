@@ -43,7 +43,11 @@ pub(super) enum Taken {
 impl Ledger {
     /// Takes a raw transaction in hex, as sent. The hash is keccak-256 of its bytes, as on the real network.
     pub(super) fn take(&self, raw: &str) -> Taken {
-        let Some(bytes) = raw.strip_prefix("0x").and_then(from_hex).filter(|bytes| !bytes.is_empty()) else {
+        let Some(bytes) = raw
+            .strip_prefix("0x")
+            .and_then(from_hex)
+            .filter(|bytes| !bytes.is_empty())
+        else {
             return Taken::Malformed;
         };
         let mut hash = [0; 32];
@@ -103,7 +107,10 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|&[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok()).collect()
+    pairs
+        .iter()
+        .map(|&[high, low]| u8::try_from(digit(high)? << 4 | digit(low)?).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -114,7 +121,9 @@ mod tests {
     fn a_transaction_is_new_once() {
         let ledger = Ledger::default();
         // keccak-256 of the single byte 0x80 is the empty trie root.
-        let Taken::New(hash) = ledger.take("0x80") else { panic!("not taken") };
+        let Taken::New(hash) = ledger.take("0x80") else {
+            panic!("not taken")
+        };
         assert_eq!(hash[..4], [0x56, 0xe8, 0x1f, 0x17]);
         assert!(matches!(ledger.take("0x80"), Taken::Known));
         assert!(matches!(ledger.take("0x8"), Taken::Malformed));

@@ -38,7 +38,10 @@ impl Scene {
 
     /// The latency of requests whose first call is of this method.
     pub(super) fn latency_of(&self, method: &[u8]) -> &Latency {
-        let own = self.method_latency.iter().find(|(name, _)| name.as_bytes() == method);
+        let own = self
+            .method_latency
+            .iter()
+            .find(|(name, _)| name.as_bytes() == method);
         own.map_or(&self.latency, |(_, latency)| latency)
     }
 }
@@ -62,14 +65,27 @@ impl Reader {
 
 impl Script {
     pub(super) fn new(latency: Latency) -> Self {
-        let scene = Arc::new(Scene { latency, ..Scene::default() });
-        let state = State { scene, next_id: 1, all: BTreeMap::new() };
-        Self { epoch: AtomicU64::new(0), state: Mutex::new(state) }
+        let scene = Arc::new(Scene {
+            latency,
+            ..Scene::default()
+        });
+        let state = State {
+            scene,
+            next_id: 1,
+            all: BTreeMap::new(),
+        };
+        Self {
+            epoch: AtomicU64::new(0),
+            state: Mutex::new(state),
+        }
     }
 
     pub(super) fn reader(&self) -> Reader {
         let state = self.lock();
-        Reader { epoch: self.epoch.load(Ordering::SeqCst), scene: Arc::clone(&state.scene) }
+        Reader {
+            epoch: self.epoch.load(Ordering::SeqCst),
+            scene: Arc::clone(&state.scene),
+        }
     }
 
     pub(super) fn inject(&self, rule: Rule) -> FaultId {
@@ -83,7 +99,9 @@ impl Script {
     }
 
     pub(super) fn clear(&self, id: FaultId) {
-        self.publish(&mut self.lock(), |scene| scene.rules.retain(|active| active.id != id));
+        self.publish(&mut self.lock(), |scene| {
+            scene.rules.retain(|active| active.id != id)
+        });
     }
 
     pub(super) fn clear_all(&self) {

@@ -81,20 +81,34 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(keep_requests: usize) -> Self {
-        Self { keep_requests, ..Self::default() }
+        Self {
+            keep_requests,
+            ..Self::default()
+        }
     }
 
     pub(super) fn call(&self, method: &[u8]) {
-        if let Some((_, count)) = FAST.iter().zip(&self.fast).find(|(name, _)| name.as_bytes() == method) {
+        if let Some((_, count)) = FAST
+            .iter()
+            .zip(&self.fast)
+            .find(|(name, _)| name.as_bytes() == method)
+        {
             count.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
         let name = String::from_utf8_lossy(method);
+        let is_full = others.len() >= MAX_NAMES;
         match others.get_mut(name.as_ref()) {
             Some(count) => *count += 1,
-            None if others.len() < MAX_NAMES => drop(others.insert(name.into_owned(), 1)),
-            None => *others.entry("_other".to_owned()).or_default() += 1,
+            None => {
+                let name = if is_full {
+                    "_other".to_owned()
+                } else {
+                    name.into_owned()
+                };
+                *others.entry(name).or_default() += 1;
+            }
         }
     }
 
@@ -106,15 +120,28 @@ impl Tally {
         if recent.len() >= self.keep_requests {
             recent.pop_front();
         }
-        recent.push_back(Recorded { connection, head: head.to_vec(), body: body.to_vec() });
+        recent.push_back(Recorded {
+            connection,
+            head: head.to_vec(),
+            body: body.to_vec(),
+        });
     }
 
     pub(super) fn recent(&self) -> Vec<Recorded> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.recent
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     pub(super) fn counters(&self) -> Counters {
-        let mut by_method = self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut by_method = self
+            .others
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         for (name, count) in FAST.iter().zip(&self.fast) {
             let count = count.load(Ordering::Relaxed);
             if count > 0 {
