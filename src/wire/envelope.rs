@@ -4,7 +4,10 @@
 //! what goes upstream. A duplicate of `jsonrpc`, `id`, `method` or `params` makes a call invalid (DESIGN §4).
 
 use crate::Span;
-use crate::json::FaultAt;
+use crate::json::{Cursor, FaultAt, REQUEST_WORDS, Text, spells, unescape};
+
+#[cfg(test)]
+mod tests;
 
 /// Bounds of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,10 +165,50 @@ impl Envelope {
     /// Parses a whole body; the items of the last one are forgotten.
     ///
     /// # Errors
-    /// [`Refusal`] where the body as a whole has one answer.
+    /// [`Refusal`] where the body as a whole has one answer. Then there are no items.
     pub fn parse(&mut self, body: &[u8], limits: &Limits) -> Result<Shape, Refusal> {
-        let _ = (body, limits);
-        todo!()
+        self.items.clear();
+        let parsed = self.parse_into(body, limits);
+        if parsed.is_err() {
+            self.items.clear();
+        }
+        parsed
+    }
+
+    fn parse_into(&mut self, body: &[u8], limits: &Limits) -> Result<Shape, Refusal> {
+        let mut cursor = Cursor::new(body).map_err(Refusal::Syntax)?;
+        if cursor.peek() != Some(b'[') {
+            let item = parse_item(&mut cursor, body, 0, limits).map_err(Refusal::Syntax)?;
+            self.items.push(item);
+            cursor.end().map_err(Refusal::Syntax)?;
+            return Ok(Shape::Single);
+        }
+        cursor.pass();
+        // Elements beyond the limit are still parsed, so that a syntax error behind it is answered as one.
+        let mut surplus = false;
+        let mut first_call = None;
+        while cursor
+            .element(self.items.is_empty())
+            .map_err(Refusal::Syntax)?
+        {
+            let item = parse_item(&mut cursor, body, 1, limits).map_err(Refusal::Syntax)?;
+            if first_call.is_none() && matches!(item.kind, Kind::Call(_)) {
+                first_call = item.id;
+            }
+            if self.items.len() < limits.max_batch_calls.max(1) {
+                self.items.push(item);
+            } else {
+                surplus = true;
+            }
+        }
+        cursor.end().map_err(Refusal::Syntax)?;
+        match (surplus, self.items.is_empty()) {
+            (true, _) => Err(Refusal::BatchTooLarge {
+                first_id: first_call,
+            }),
+            (_, true) => Err(Refusal::EmptyBatch),
+            _ => Ok(Shape::Batch),
+        }
     }
 
     /// The items of the last body, in its order.
@@ -178,6 +221,175 @@ impl Envelope {
 /// The method's name: the content itself, or unescaped into `scratch` (cleared first) where it has escapes.
 #[must_use]
 pub fn method_name<'a>(body: &'a [u8], call: &Call, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-    let _ = (body, call, scratch);
-    todo!()
+    if !call.method_escaped {
+        return call.method.of(body);
+    }
+    scratch.clear();
+    unescape(call.method.of(body), scratch);
+    scratch
+}
+
+/// What has been seen of an object that may be a call. Each member is kept as the first one of its name had it.
+#[derive(Default)]
+struct Members {
+    version: Option<bool>,
+    id: Option<Span>,
+    /// Outer: the member is there. Inner: it is a string.
+    method: Option<Option<Text>>,
+    params: Option<Span>,
+    duplicate: bool,
+    duplicate_id: bool,
+    /// A member beyond the four, or an escape where names are compared: its bytes could be read in another way.
+    unusual: bool,
+}
+
+fn parse_item(
+    cursor: &mut Cursor<'_, REQUEST_WORDS>,
+    body: &[u8],
+    levels: usize,
+    limits: &Limits,
+) -> Result<Item, FaultAt> {
+    let start = cursor.at();
+    if cursor.peek() != Some(b'{') {
+        let raw = cursor.value(levels)?;
+        return Ok(Item {
+            raw,
+            id: None,
+            kind: Kind::Invalid(Why::NotAnObject),
+        });
+    }
+    cursor.pass();
+    let mut members = Members::default();
+    let mut first = true;
+    while let Some(key) = cursor.key(first)? {
+        first = false;
+        members.take(cursor, body, key, levels + 1)?;
+    }
+    let raw = Span::new(start, cursor.at());
+    let (id, kind) = members.judge(body, limits);
+    Ok(Item { raw, id, kind })
+}
+
+impl Members {
+    /// Takes the member `key`, at whose value the cursor stands.
+    fn take(
+        &mut self,
+        cursor: &mut Cursor<'_, REQUEST_WORDS>,
+        body: &[u8],
+        key: Text,
+        levels: usize,
+    ) -> Result<(), FaultAt> {
+        self.unusual |= key.escaped;
+        if spells(body, key, b"method") {
+            let method = match cursor.peek() {
+                Some(b'"') => Some(cursor.text()?),
+                _ => {
+                    cursor.value(levels)?;
+                    None
+                }
+            };
+            self.duplicate |= self.method.is_some();
+            self.method.get_or_insert(method);
+        } else if spells(body, key, b"id") {
+            let id = cursor.value(levels)?;
+            self.duplicate_id |= self.id.is_some();
+            self.id.get_or_insert(id);
+        } else if spells(body, key, b"params") {
+            let params = cursor.value(levels)?;
+            self.duplicate |= self.params.is_some();
+            self.params.get_or_insert(params);
+        } else if spells(body, key, b"jsonrpc") {
+            let right = match cursor.peek() {
+                Some(b'"') => {
+                    let version = cursor.text()?;
+                    self.unusual |= version.escaped;
+                    spells(body, version, b"2.0")
+                }
+                _ => {
+                    cursor.value(levels)?;
+                    false
+                }
+            };
+            self.duplicate |= self.version.is_some();
+            self.version.get_or_insert(right);
+        } else {
+            self.unusual = true;
+            cursor.value(levels)?;
+        }
+        Ok(())
+    }
+
+    /// The id to answer under, and what the object is. The order of the questions is go-ethereum's: without a right
+    /// version it is neither call nor notification; an id that cannot be echoed leaves only null.
+    fn judge(&self, body: &[u8], limits: &Limits) -> (Option<Span>, Kind) {
+        let scalar_id = self
+            .id
+            .filter(|id| !matches!(id.of(body).first(), Some(b'{' | b'[')));
+        let id = scalar_id.filter(|_| !self.duplicate_id);
+        let invalid = |why| (id, Kind::Invalid(why));
+        if self.duplicate || self.duplicate_id {
+            return invalid(Why::Duplicate);
+        }
+        if self.version != Some(true) {
+            return invalid(Why::Version);
+        }
+        if self.id.is_some() && scalar_id.is_none() {
+            return invalid(Why::Id);
+        }
+        let Some(Some(method)) = self.method else {
+            return invalid(Why::Method);
+        };
+        if method.span.is_empty() {
+            return invalid(Why::Method);
+        }
+        if unescaped_len(body, method) > limits.max_method_bytes {
+            return invalid(Why::MethodTooLong);
+        }
+        let null_params = self.params.is_some_and(|params| params.of(body) == b"null");
+        let params = self.params.filter(|_| !null_params);
+        let structured =
+            params.is_none_or(|span| matches!(span.of(body).first(), Some(b'{' | b'[')));
+        let call = Call {
+            method: method.span,
+            method_escaped: method.escaped,
+            params: params.filter(|_| structured),
+            verbatim_ok: !self.unusual
+                && !method.escaped
+                && !null_params
+                && id.is_some_and(|id| is_safe_integer(id.of(body))),
+        };
+        match (id, structured) {
+            // Nobody would read the answer.
+            (None, _) => (None, Kind::Notification(call)),
+            (Some(_), true) => (id, Kind::Call(call)),
+            (Some(_), false) => invalid(Why::Params),
+        }
+    }
+}
+
+/// Bytes of a string's content once its escapes are resolved.
+fn unescaped_len(body: &[u8], text: Text) -> usize {
+    if !text.escaped {
+        return text.span.len();
+    }
+    let mut name = Vec::new();
+    unescape(text.span.of(body), &mut name);
+    name.len()
+}
+
+/// Whether an id is an integer 0 ≤ n < 2^53 in its shortest spelling, which every node gives back as it came.
+fn is_safe_integer(id: &[u8]) -> bool {
+    const LIMIT: u64 = 1 << 53;
+    match id {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] if rest.len() <= 15 => id
+            .iter()
+            .try_fold(0_u64, |number, digit| {
+                digit
+                    .is_ascii_digit()
+                    .then(|| number * 10 + u64::from(digit - b'0'))
+            })
+            .is_some_and(|number| number < LIMIT),
+        _ => false,
+    }
 }

@@ -93,3 +93,127 @@ impl HeadError {
         }
     }
 }
+
+/// Finds the end of the head at the front of `buffer`: offset behind its empty line, or `None` if more bytes are due.
+///
+/// Enforces what httparse lets pass: every line ends in CR LF, and none begins with white space. What is there of an
+/// incomplete head is checked too, so that garbage is refused at once and not after the header timeout. (A CR inside a
+/// line is refused by httparse, wherever it stands.)
+pub(super) fn head_end(buffer: &[u8], max_head_bytes: usize) -> Result<Option<usize>, HeadError> {
+    let within = buffer.get(..max_head_bytes).unwrap_or(buffer);
+    let mut line_from = 0;
+    for line_feed in memchr::memchr_iter(b'\n', within) {
+        let line = within.get(line_from..line_feed).unwrap_or_default();
+        match line {
+            [b'\r'] if line_from > 0 => return Ok(Some(line_feed + 1)),
+            [b' ' | b'\t', ..] if line_from > 0 => return Err(HeadError::Folded),
+            [.., b'\r'] => {}
+            _ => return Err(HeadError::BareLineEnd),
+        }
+        line_from = line_feed + 1;
+    }
+    if buffer.len() >= max_head_bytes {
+        return Err(HeadError::TooLarge);
+    }
+    Ok(None)
+}
+
+impl From<httparse::Error> for HeadError {
+    fn from(error: httparse::Error) -> Self {
+        match error {
+            httparse::Error::HeaderName => Self::HeaderName,
+            httparse::Error::HeaderValue => Self::HeaderValue,
+            httparse::Error::NewLine => Self::BareLineEnd,
+            httparse::Error::Status => Self::Status,
+            httparse::Error::Token => Self::StartLine,
+            httparse::Error::TooManyHeaders => Self::TooManyHeaders,
+            httparse::Error::Version => Self::Version,
+        }
+    }
+}
+
+/// The version as httparse counts it.
+pub(super) fn version(minor: Option<u8>) -> Result<Version, HeadError> {
+    match minor {
+        Some(0) => Ok(Version::Http10),
+        Some(1) => Ok(Version::Http11),
+        _ => Err(HeadError::Version),
+    }
+}
+
+/// The framing fields of a head, collected one by one; any repetition is an error.
+#[derive(Default)]
+pub(super) struct FramingFields {
+    length: Option<u64>,
+    chunked: bool,
+}
+
+/// What the framing fields say together.
+pub(super) enum Framing {
+    Absent,
+    Length(u64),
+    Chunked,
+}
+
+impl FramingFields {
+    /// `Content-Length`: digits, nothing else, once.
+    pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), HeadError> {
+        const MAX: u64 = i64::MAX as u64;
+        if self.length.is_some() {
+            return Err(HeadError::RepeatedContentLength);
+        }
+        if value.is_empty() {
+            return Err(HeadError::ContentLength);
+        }
+        let length = value.iter().try_fold(0_u64, |length, byte| {
+            let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+            length.checked_mul(10)?.checked_add(digit)
+        });
+        let length = length.filter(|&length| length <= MAX);
+        self.length = Some(length.ok_or(HeadError::ContentLength)?);
+        Ok(())
+    }
+
+    /// `Transfer-Encoding`: the word `chunked`, nothing else, once.
+    pub(super) fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), HeadError> {
+        if self.chunked || value.is_empty() || value.contains(&b',') {
+            return Err(HeadError::TransferEncoding);
+        }
+        if !value.eq_ignore_ascii_case(b"chunked") {
+            return Err(HeadError::UnknownCoding);
+        }
+        self.chunked = true;
+        Ok(())
+    }
+
+    pub(super) fn framing(&self, version: Version) -> Result<Framing, HeadError> {
+        match (self.length, self.chunked) {
+            (Some(_), true) => Err(HeadError::LengthAndEncoding),
+            (None, true) if version == Version::Http10 => Err(HeadError::TransferEncoding),
+            (None, true) => Ok(Framing::Chunked),
+            (Some(length), false) => Ok(Framing::Length(length)),
+            (None, false) => Ok(Framing::Absent),
+        }
+    }
+}
+
+/// What `Connection` fields ask for; several are one list.
+#[derive(Default)]
+pub(super) struct ConnectionFields {
+    close: bool,
+    keep_alive: bool,
+}
+
+impl ConnectionFields {
+    pub(super) fn take(&mut self, value: &[u8]) {
+        for option in value.split(|&byte| byte == b',') {
+            let option = option.trim_ascii();
+            self.close |= option.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    pub(super) fn keeps_alive(&self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
+}

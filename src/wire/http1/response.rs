@@ -1,6 +1,10 @@
 //! An upstream's response head, read as strictly as a client's request. Never follows or relays a header of it.
 
-use super::head::{HeadError, HeadLimits, Version};
+use core::mem::MaybeUninit;
+
+use super::head::{
+    ConnectionFields, Framing, FramingFields, HeadError, HeadLimits, Version, head_end, version,
+};
 
 /// How the body that follows a response head is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +66,112 @@ pub fn parse_response_head<'b>(
     to_head: bool,
     limits: &HeadLimits,
 ) -> Result<Option<ResponseHead<'b>>, HeadError> {
-    let _ = (buffer, to_head, limits);
-    todo!()
+    const PROTOCOL: &[u8] = b"HTTP/1.";
+    if !PROTOCOL.iter().zip(buffer).all(|(due, byte)| due == byte) {
+        return Err(HeadError::StartLine);
+    }
+    let Some(end) = head_end(buffer, limits.max_head_bytes)? else {
+        return Ok(None);
+    };
+    let head = buffer.get(..end).unwrap_or_default();
+    let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::HEADER_SLOTS];
+    let slots = slots.get_mut(..limits.max_headers).unwrap_or_default();
+    let mut parsed = httparse::Response::new(&mut []);
+    let parser = httparse::ParserConfig::default();
+    match parser.parse_response_with_uninit_headers(&mut parsed, head, slots)? {
+        httparse::Status::Complete(bytes) if bytes == end => {}
+        _ => return Err(HeadError::StartLine),
+    }
+    let status = parsed.code.unwrap_or_default();
+    // 101 would end HTTP on the connection, and we never ask for it.
+    if !(100..600).contains(&status) || status == 101 {
+        return Err(HeadError::Status);
+    }
+    let mut head = ResponseHead {
+        status,
+        version: version(parsed.version)?,
+        head_bytes: end,
+        interim: status < 200,
+        framing: ResponseFraming::None,
+        keep_alive: false,
+        content_encoding: ContentEncoding::Identity,
+        content_type: None,
+        retry_after: None,
+        rate_limit_reset: None,
+    };
+    head.take_fields(parsed.headers, to_head)?;
+    Ok(Some(head))
+}
+
+impl<'b> ResponseHead<'b> {
+    fn take_fields(
+        &mut self,
+        fields: &[httparse::Header<'b>],
+        to_head: bool,
+    ) -> Result<(), HeadError> {
+        let mut framing = FramingFields::default();
+        let mut connection = ConnectionFields::default();
+        let mut encoding = None;
+        for field in fields {
+            let (name, value) = (field.name.as_bytes(), field.value);
+            let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+            match name.len() {
+                10 if is("connection") => connection.take(value),
+                11 if is("retry-after") => {
+                    self.retry_after.get_or_insert(value);
+                }
+                12 if is("content-type") => {
+                    self.content_type.get_or_insert(value);
+                }
+                14 if is("content-length") => framing.content_length(value)?,
+                16 if is("content-encoding") => {
+                    let this = coding(value);
+                    encoding = match encoding {
+                        None => Some(this),
+                        Some(_) => Some(ContentEncoding::Other),
+                    };
+                }
+                17 if is("transfer-encoding") => framing.transfer_encoding(value)?,
+                15 | 17 | 18
+                    if is("ratelimit-reset")
+                        || is("x-ratelimit-reset")
+                        || is("x-rate-limit-reset") =>
+                {
+                    self.rate_limit_reset.get_or_insert(value);
+                }
+                _ => {}
+            }
+        }
+        self.content_encoding = encoding.unwrap_or(ContentEncoding::Identity);
+        let framing = framing.framing(self.version)?;
+        let mut clean = true;
+        self.framing = if self.interim || self.status == 204 {
+            // Neither may announce a body (RFC 9110 §8.6, RFC 9112 §6.1). Whoever does may also send one.
+            clean = matches!(framing, Framing::Absent | Framing::Length(0));
+            ResponseFraming::None
+        } else if to_head || self.status == 304 {
+            ResponseFraming::None
+        } else {
+            match framing {
+                Framing::Length(length) => ResponseFraming::Length(length),
+                Framing::Chunked => ResponseFraming::Chunked,
+                Framing::Absent => ResponseFraming::UntilClose,
+            }
+        };
+        self.keep_alive = clean
+            && self.framing != ResponseFraming::UntilClose
+            && connection.keeps_alive(self.version);
+        Ok(())
+    }
+}
+
+fn coding(value: &[u8]) -> ContentEncoding {
+    let is = |known: &[u8]| value.eq_ignore_ascii_case(known);
+    if is(b"gzip") || is(b"x-gzip") {
+        ContentEncoding::Gzip
+    } else if is(b"identity") || value.is_empty() {
+        ContentEncoding::Identity
+    } else {
+        ContentEncoding::Other
+    }
 }

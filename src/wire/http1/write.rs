@@ -1,7 +1,8 @@
 //! Heads and chunk framing of our own. Never copies a client's header to an upstream or the other way round.
 
-use super::fields::InvalidHeader;
+use super::fields::{InvalidHeader, is_header_value};
 use super::head::Version;
+use crate::quantity::write_hex;
 
 /// The interim answer to `Expect: 100-continue`.
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -32,14 +33,42 @@ pub fn write_request_prefix(
     out: &mut Vec<u8>,
     prefix: &RequestPrefix<'_>,
 ) -> Result<(), InvalidHeader> {
-    let _ = (out, prefix);
-    todo!()
+    let line_safe = !prefix.target.is_empty()
+        && prefix.target.iter().all(u8::is_ascii_graphic)
+        && !prefix.host.is_empty()
+        && prefix.host.iter().all(u8::is_ascii_graphic)
+        && is_header_value(prefix.user_agent);
+    if !line_safe {
+        return Err(InvalidHeader::Value);
+    }
+    let accept: &[u8] = if prefix.accept_gzip {
+        b"gzip"
+    } else {
+        b"identity"
+    };
+    for part in [
+        b"POST ",
+        prefix.target,
+        b" HTTP/1.1\r\nHost: ",
+        prefix.host,
+        b"\r\nUser-Agent: ",
+        prefix.user_agent,
+        b"\r\nAccept: application/json\r\nAccept-Encoding: ",
+        accept,
+        b"\r\nContent-Type: application/json\r\n",
+        prefix.extra_block,
+        b"Content-Length: ",
+    ] {
+        out.extend_from_slice(part);
+    }
+    Ok(())
 }
 
 /// Appends a whole upstream request head: the kept prefix, the length, the end of the head.
 pub fn write_request_head(out: &mut Vec<u8>, prefix: &[u8], content_length: u64) {
-    let _ = (out, prefix, content_length);
-    todo!()
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(itoa::Buffer::new().format(content_length).as_bytes());
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 /// How the body of an answer to a client is delimited.
@@ -83,25 +112,80 @@ pub struct ResponseParts<'a> {
 
 /// Appends the head of an answer to a client. A `request_id` or `content_type` that could break out of its line is left out.
 pub fn write_response_head(out: &mut Vec<u8>, parts: &ResponseParts<'_>) {
-    let _ = (out, parts);
-    todo!()
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(itoa::Buffer::new().format(parts.status).as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(reason(parts.status).as_bytes());
+    out.extend_from_slice(b"\r\n");
+    if let Some(value) = parts.content_type.filter(|value| is_header_value(value)) {
+        line(out, b"content-type: ", value);
+    }
+    match parts.body {
+        BodyLength::Known(bytes) => line(
+            out,
+            b"content-length: ",
+            itoa::Buffer::new().format(bytes).as_bytes(),
+        ),
+        BodyLength::Chunked => line(out, b"transfer-encoding: ", b"chunked"),
+        BodyLength::None => {}
+    }
+    match (parts.connection, parts.version) {
+        (Connection::Close, _) => line(out, b"connection: ", b"close"),
+        (Connection::KeepAlive, Version::Http10) => line(out, b"connection: ", b"keep-alive"),
+        (Connection::KeepAlive, Version::Http11) => {}
+    }
+    if let Some(value) = parts.request_id.filter(|value| is_header_value(value)) {
+        line(out, b"x-request-id: ", value);
+    }
+    out.extend_from_slice(parts.extra_block);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// The reason phrase of a status that we send; `Unknown` for others.
 #[must_use]
 pub fn reason(status: u16) -> &'static str {
-    let _ = status;
-    todo!()
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Unknown",
+    }
 }
 
 /// Appends what goes before a chunk of `data_bytes` (> 0: a chunk of 0 would end the body, so nothing is written for it).
 pub fn begin_chunk(out: &mut Vec<u8>, data_bytes: usize) {
-    let _ = (out, data_bytes);
-    todo!()
+    if data_bytes > 0 {
+        write_hex(out, data_bytes as u64);
+        out.extend_from_slice(b"\r\n");
+    }
 }
 
-/// Appends what goes behind a chunk's data.
+/// Appends what goes behind a chunk's data. For a chunk of 0 bytes neither is called.
 pub fn end_chunk(out: &mut Vec<u8>) {
-    let _ = out;
-    todo!()
+    out.extend_from_slice(b"\r\n");
 }

@@ -3,14 +3,21 @@
 //! What is legal passes, even where libraries refuse it: integers beyond 64 bits, `1e400`, a lone `\ud800`. What is
 //! not legal is refused, invalid UTF-8 and too deep nesting included. There is no recursion: open brackets are bits.
 
+mod cursor;
 mod scanner;
+mod string;
 mod text;
 
 #[cfg(test)]
 mod tests;
 
+pub use cursor::Text;
 pub use scanner::{Progress, Scanner};
 pub use text::{unescape, write_string, write_string_content};
+
+pub(crate) use cursor::Cursor;
+pub(crate) use string::{InString, string_end};
+pub(crate) use text::spells;
 
 /// Greatest nesting depth of what a client may send.
 pub const REQUEST_DEPTH: usize = 128;
@@ -18,6 +25,12 @@ pub const REQUEST_DEPTH: usize = 128;
 /// Greatest nesting depth of what an upstream may answer: a call trace nests two levels a frame, and the EVM
 /// goes 1024 frames deep.
 pub const REPLY_DEPTH: usize = 4096;
+
+/// Words of stack for [`REQUEST_DEPTH`].
+pub(crate) const REQUEST_WORDS: usize = REQUEST_DEPTH / 64;
+
+/// Words of stack for [`REPLY_DEPTH`].
+pub(crate) const REPLY_WORDS: usize = REPLY_DEPTH / 64;
 
 /// Why a text is not acceptable JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +69,8 @@ pub struct FaultAt {
 /// # Errors
 /// The first [`Fault`] and where it is.
 pub fn validate(text: &[u8]) -> Result<(), FaultAt> {
-    let _ = text;
-    todo!()
+    let mut cursor = Cursor::<REQUEST_WORDS>::new(text)?;
+    cursor.peek();
+    cursor.value(0)?;
+    cursor.end()
 }

@@ -1,6 +1,7 @@
 //! The resumable scanner. Never looks at a byte twice, never allocates, never recurses.
 
-use super::FaultAt;
+use super::string::{InString, string_end};
+use super::{Fault, FaultAt};
 
 /// What [`Scanner::feed`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,33 +16,266 @@ pub enum Progress {
     },
 }
 
-/// Scans one JSON value, slice by slice. `WORDS` × 64 is the greatest depth it can follow.
+/// What is due next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Value,
+    /// Behind `[`: a value or `]`.
+    ArrayFirst,
+    /// Behind `{`: a key or `}`.
+    ObjectFirst,
+    /// Behind a comma in an object.
+    Key,
+    Colon,
+    /// Behind a value in an array or object.
+    After,
+    Text {
+        key: bool,
+        within: InString,
+    },
+    Number(Number),
+    /// The rest of `true`, `false` or `null`.
+    Literal(&'static [u8]),
+    Done,
+}
+
+/// Where in a number (RFC 8259 §6) a byte stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number {
+    Minus,
+    Zero,
+    Integer,
+    Dot,
+    Fraction,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+}
+
+impl Number {
+    /// Where the byte leads, or `None` if it does not belong to the number.
+    const fn next(self, byte: u8) -> Option<Self> {
+        Some(match (self, byte) {
+            (Self::Integer, b'0'..=b'9') | (Self::Minus, b'1'..=b'9') => Self::Integer,
+            (Self::Minus, b'0') => Self::Zero,
+            (Self::Zero | Self::Integer, b'.') => Self::Dot,
+            (Self::Dot | Self::Fraction, b'0'..=b'9') => Self::Fraction,
+            (Self::Zero | Self::Integer | Self::Fraction, b'e' | b'E') => Self::Exponent,
+            (Self::Exponent, b'+' | b'-') => Self::ExponentSign,
+            (Self::Exponent | Self::ExponentSign | Self::ExponentDigits, b'0'..=b'9') => {
+                Self::ExponentDigits
+            }
+            _ => return None,
+        })
+    }
+
+    /// Whether a number may end here.
+    const fn is_whole(self) -> bool {
+        matches!(
+            self,
+            Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits
+        )
+    }
+}
+
+/// Scans one JSON value, slice by slice. `WORDS` × 64 is the greatest depth that it can follow.
 #[derive(Clone, Debug)]
 pub struct Scanner<const WORDS: usize> {
-    _stack: [u64; WORDS],
+    state: State,
+    depth: usize,
+    max_depth: usize,
+    /// One bit a level: set for an object.
+    objects: [u64; WORDS],
+}
+
+impl<const WORDS: usize> Default for Scanner<WORDS> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<const WORDS: usize> Scanner<WORDS> {
     /// A scanner in front of a value, white space allowed.
     #[must_use]
-    pub fn new() -> Self {
-        todo!()
+    pub const fn new() -> Self {
+        Self::below(0)
+    }
+
+    /// A scanner of a value that itself lies `levels` deep: these count against the limit.
+    #[must_use]
+    pub const fn below(levels: usize) -> Self {
+        Self {
+            state: State::Value,
+            depth: 0,
+            max_depth: (WORDS * 64).saturating_sub(levels),
+            objects: [0; WORDS],
+        }
     }
 
     /// Takes the next slice.
     ///
     /// # Errors
-    /// The first fault, its offset counted within this slice.
+    /// The first fault, its offset counted within this slice. After one, the scanner is of no further use.
     pub fn feed(&mut self, slice: &[u8]) -> Result<Progress, FaultAt> {
-        let _ = slice;
-        todo!()
+        let mut at = 0;
+        loop {
+            match self.state {
+                State::Done => return Ok(Progress::Done { used: at }),
+                State::Text { key, mut within } => {
+                    match string_end(slice, at, &mut within, &mut false)? {
+                        Some(end) => {
+                            at = end;
+                            self.state = if key {
+                                State::Colon
+                            } else {
+                                self.after_value()
+                            };
+                        }
+                        None => {
+                            self.state = State::Text { key, within };
+                            return Ok(Progress::NeedMore);
+                        }
+                    }
+                }
+                State::Number(mut number) => loop {
+                    let Some(&byte) = slice.get(at) else {
+                        self.state = State::Number(number);
+                        return Ok(Progress::NeedMore);
+                    };
+                    match number.next(byte) {
+                        Some(next) => number = next,
+                        None if number.is_whole() => {
+                            self.state = self.after_value();
+                            break;
+                        }
+                        None => {
+                            let fault = Fault::Number;
+                            return Err(FaultAt { fault, at });
+                        }
+                    }
+                    at += 1;
+                },
+                State::Literal(rest) => {
+                    let given = slice.get(at..).unwrap_or_default();
+                    let common = rest.iter().zip(given).take_while(|(a, b)| a == b).count();
+                    at += common;
+                    if common == rest.len() {
+                        self.state = self.after_value();
+                    } else if at == slice.len() {
+                        self.state = State::Literal(rest.get(common..).unwrap_or_default());
+                        return Ok(Progress::NeedMore);
+                    } else {
+                        let fault = Fault::Unexpected;
+                        return Err(FaultAt { fault, at });
+                    }
+                }
+                _ => {
+                    while let Some(b' ' | b'\t' | b'\n' | b'\r') = slice.get(at) {
+                        at += 1;
+                    }
+                    let Some(&byte) = slice.get(at) else {
+                        return Ok(Progress::NeedMore);
+                    };
+                    self.step(byte).map_err(|fault| FaultAt { fault, at })?;
+                    at += 1;
+                }
+            }
+        }
+    }
+
+    /// One structural byte, or the first of a scalar.
+    #[inline]
+    fn step(&mut self, byte: u8) -> Result<(), Fault> {
+        self.state = match (self.state, byte) {
+            (State::ArrayFirst, b']') | (State::ObjectFirst, b'}') => self.close(),
+            (State::Value | State::ArrayFirst, _) => self.value(byte)?,
+            (State::ObjectFirst | State::Key, b'"') => State::Text {
+                key: true,
+                within: InString::Plain,
+            },
+            (State::Colon, b':') => State::Value,
+            (State::After, b',') if self.in_object() => State::Key,
+            (State::After, b',') => State::Value,
+            (State::After, b'}') if self.in_object() => self.close(),
+            (State::After, b']') if !self.in_object() => self.close(),
+            _ => return Err(Fault::Unexpected),
+        };
+        Ok(())
+    }
+
+    /// The first byte of a value.
+    #[inline]
+    fn value(&mut self, byte: u8) -> Result<State, Fault> {
+        Ok(match byte {
+            b'"' => State::Text {
+                key: false,
+                within: InString::Plain,
+            },
+            b'{' => self.open(true)?,
+            b'[' => self.open(false)?,
+            b'0' => State::Number(Number::Zero),
+            b'1'..=b'9' => State::Number(Number::Integer),
+            b'-' => State::Number(Number::Minus),
+            b't' => State::Literal(b"rue"),
+            b'f' => State::Literal(b"alse"),
+            b'n' => State::Literal(b"ull"),
+            _ => return Err(Fault::Unexpected),
+        })
+    }
+
+    #[inline]
+    fn open(&mut self, object: bool) -> Result<State, Fault> {
+        if self.depth >= self.max_depth {
+            return Err(Fault::TooDeep);
+        }
+        let bit = 1 << (self.depth % 64);
+        let word = self.objects.get_mut(self.depth / 64);
+        let word = word.ok_or(Fault::TooDeep)?;
+        self.depth += 1;
+        Ok(if object {
+            *word |= bit;
+            State::ObjectFirst
+        } else {
+            *word &= !bit;
+            State::ArrayFirst
+        })
+    }
+
+    #[inline]
+    fn close(&mut self) -> State {
+        self.depth = self.depth.saturating_sub(1);
+        self.after_value()
+    }
+
+    #[inline]
+    fn in_object(&self) -> bool {
+        let level = self.depth.saturating_sub(1);
+        self.objects
+            .get(level / 64)
+            .is_some_and(|word| word & (1 << (level % 64)) != 0)
+    }
+
+    #[inline]
+    const fn after_value(&self) -> State {
+        if self.depth == 0 {
+            State::Done
+        } else {
+            State::After
+        }
     }
 
     /// Says whether the value is whole when nothing follows.
     ///
     /// # Errors
-    /// [`super::Fault::Truncated`], or [`super::Fault::Number`] for a number cut off, at offset 0.
+    /// [`Fault::Truncated`] at offset 0.
     pub fn finish(&self) -> Result<(), FaultAt> {
-        todo!()
+        match self.state {
+            State::Done => Ok(()),
+            State::Number(number) if self.depth == 0 && number.is_whole() => Ok(()),
+            _ => Err(FaultAt {
+                fault: Fault::Truncated,
+                at: 0,
+            }),
+        }
     }
 }

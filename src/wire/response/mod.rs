@@ -16,7 +16,7 @@ mod stream;
 mod tests;
 
 pub use batch::{BatchReplies, BatchShape, Slot};
-pub use reply::{ErrorView, IdMatch, Reply, Text, parse_reply};
+pub use reply::{ErrorView, IdMatch, Reply, parse_reply};
 pub use stream::{Fed, Front, ResultStream};
 
 use crate::json::Fault;

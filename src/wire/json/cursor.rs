@@ -1,0 +1,176 @@
+//! A place in a whole text, for the parsers that want to know where members lie. Validates everything that it passes.
+
+use super::scanner::{Progress, Scanner};
+use super::string::{InString, string_end};
+use super::{Fault, FaultAt};
+use crate::Span;
+
+/// The content of a string, without its quotes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    /// The bytes between the quotes.
+    pub span: Span,
+    /// Whether they have escapes: see [`super::unescape`].
+    pub escaped: bool,
+}
+
+/// A place in `bytes`. `WORDS` × 64 levels is the deepest that a value may go, those around it included.
+#[derive(Clone, Debug)]
+pub(crate) struct Cursor<'b, const WORDS: usize> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
+    /// The front of a text; a text that spans cannot address is refused.
+    pub(crate) fn new(bytes: &'b [u8]) -> Result<Self, FaultAt> {
+        if u32::try_from(bytes.len()).is_err() {
+            let fault = Fault::TooLong;
+            return Err(FaultAt { fault, at: 0 });
+        }
+        Ok(Self { bytes, at: 0 })
+    }
+
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Skips white space and looks at the next byte.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                other => return other.copied(),
+            }
+        }
+    }
+
+    /// Passes the byte that [`Self::peek`] showed.
+    #[inline]
+    pub(crate) fn pass(&mut self) {
+        self.at += 1;
+    }
+
+    /// The fault of whatever stands here.
+    pub(crate) fn unexpected(&self) -> FaultAt {
+        let fault = if self.at >= self.bytes.len() {
+            Fault::Truncated
+        } else {
+            Fault::Unexpected
+        };
+        FaultAt { fault, at: self.at }
+    }
+
+    /// A string that begins here.
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<Text, FaultAt> {
+        if self.bytes.get(self.at) != Some(&b'"') {
+            return Err(self.unexpected());
+        }
+        let start = self.at + 1;
+        let mut escaped = false;
+        match string_end(self.bytes, start, &mut InString::Plain, &mut escaped)? {
+            Some(end) => {
+                self.at = end;
+                let span = Span::new(start, end - 1);
+                Ok(Text { span, escaped })
+            }
+            None => Err(FaultAt {
+                fault: Fault::Truncated,
+                at: self.bytes.len(),
+            }),
+        }
+    }
+
+    /// Any value that begins here, `levels` deep.
+    #[inline]
+    pub(crate) fn value(&mut self, levels: usize) -> Result<Span, FaultAt> {
+        let start = self.at;
+        match self.bytes.get(start) {
+            Some(b'"') => {
+                self.text()?;
+            }
+            Some(b'{' | b'[') => self.scan(Scanner::<WORDS>::below(levels))?,
+            // A scalar needs no stack.
+            _ => self.scan(Scanner::<0>::new())?,
+        }
+        Ok(Span::new(start, self.at))
+    }
+
+    fn scan<const N: usize>(&mut self, mut scanner: Scanner<N>) -> Result<(), FaultAt> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let used = match scanner.feed(rest) {
+            Ok(Progress::Done { used }) => used,
+            Ok(Progress::NeedMore) => match scanner.finish() {
+                Ok(()) => rest.len(),
+                Err(FaultAt { fault, .. }) => {
+                    let at = self.bytes.len();
+                    return Err(FaultAt { fault, at });
+                }
+            },
+            Err(FaultAt { fault, at }) => {
+                let at = at + self.at;
+                return Err(FaultAt { fault, at });
+            }
+        };
+        self.at += used;
+        Ok(())
+    }
+
+    /// Within an object (its brace passed): the next key, leaving the cursor at its value; `None` behind the closing brace.
+    #[inline]
+    pub(crate) fn key(&mut self, first: bool) -> Result<Option<Text>, FaultAt> {
+        match self.peek() {
+            Some(b'}') => {
+                self.pass();
+                return Ok(None);
+            }
+            Some(b',') if !first => {
+                self.pass();
+                self.peek();
+            }
+            Some(b'"') if first => {}
+            _ => return Err(self.unexpected()),
+        }
+        let key = self.text()?;
+        if self.peek() != Some(b':') {
+            return Err(self.unexpected());
+        }
+        self.pass();
+        self.peek();
+        Ok(Some(key))
+    }
+
+    /// Within an array (its bracket passed): whether there is another element, leaving the cursor at it; false behind the closing
+    /// bracket.
+    #[inline]
+    pub(crate) fn element(&mut self, first: bool) -> Result<bool, FaultAt> {
+        match self.peek() {
+            Some(b']') => {
+                self.pass();
+                Ok(false)
+            }
+            Some(b',') if !first => {
+                self.pass();
+                match self.peek() {
+                    Some(b']') | None => Err(self.unexpected()),
+                    Some(_) => Ok(true),
+                }
+            }
+            Some(_) if first => Ok(true),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Only white space may follow.
+    pub(crate) fn end(&mut self) -> Result<(), FaultAt> {
+        match self.peek() {
+            None => Ok(()),
+            Some(_) => Err(FaultAt {
+                fault: Fault::Trailing,
+                at: self.at,
+            }),
+        }
+    }
+}
