@@ -5,11 +5,38 @@
 //! configuration names (TLS material, `*_file` secrets) and nothing else: no sockets, no clock, no
 //! global state; the environment is passed in. A secret never appears in a problem or a dump.
 
+mod catalog;
+mod dump;
+mod environment;
+mod file;
+mod kind;
+mod load;
 pub mod model;
+mod problem;
+mod read;
+mod reference;
+mod report;
+mod scalar;
+mod schema;
+mod source;
+mod start;
+mod strategy;
+mod tree;
+mod url;
+mod validate;
 
+pub use catalog::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
+pub use environment::{Environment, GivenEnvironment, MAX_FILE_BYTES, ProcessEnvironment};
+pub use load::{load, parse};
 pub use model::{
     AccessLog, Batch, Breaker, Chain, Compression, Config, Cores, Cors, Header, Limits, Log,
     LogFormat, LogLevel, LogPath, MethodFilter, MethodPattern, MethodPolicy, MethodRule, Pool,
     Probe, Resolver, Retry, Secret, Server, ServerTls, Setting, Strategy, TrustRoots, Upstream,
     UpstreamTls, UpstreamUrl,
 };
+pub use problem::{Excerpt, Problem, Problems};
+pub use reference::reference;
+pub use report::{report_json, report_text};
+pub use schema::schema;
+pub use start::DEFAULT_CHAIN;
+pub use url::UrlFault;

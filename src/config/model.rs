@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use method::{MethodFilter, MethodPattern, MethodPolicy, MethodRule, SENSITIVE_NAMESPACES};
-pub use secret::Secret;
+pub use secret::{REDACTED, Secret};
 pub use server::{
     AccessLog, Cores, Cors, Limits, Log, LogFormat, LogLevel, LogPath, Server, ServerTls,
 };
@@ -84,7 +84,7 @@ pub struct Probe {
 }
 
 /// A strategy by name, with its options.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Strategy {
     /// The name in the registry.
     pub name: String,
@@ -93,14 +93,14 @@ pub struct Strategy {
 }
 
 /// The value of a strategy's option, read as the kind that the catalog declares.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setting {
     /// `true` or `false`.
     Flag(bool),
     /// A whole number.
     Integer(i64),
-    /// A share, 0.0 to 1.0, written as `5%` or `0.05`.
-    Share(f64),
+    /// A share in basis points (1 % is 100), written as `5%` or `0.05`.
+    Share(u32),
     /// A span of time.
     Duration(Duration),
     /// One of the catalog's words.

@@ -18,6 +18,8 @@ pub struct Upstream {
     pub url: UpstreamUrl,
     /// The file that the URL was read from, if it was.
     pub url_file: Option<PathBuf>,
+    /// Whether link-local addresses are meant, also ones that the host's name resolves to.
+    pub allow_link_local: bool,
     /// Rank for strategies that go by it: 1 is the first choice.
     pub priority: u32,
     /// Share for strategies that go by it, beside the other upstreams' weights.
@@ -139,6 +141,7 @@ impl Upstream {
             provider: name.to_owned(),
             url,
             url_file: None,
+            allow_link_local: false,
             priority: 1,
             weight: 100,
             headers: Vec::new(),

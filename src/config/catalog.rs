@@ -1,0 +1,103 @@
+//! What the caller's strategy registry offers, so that names and options are checked and documented
+//! here without this crate knowing any strategy.
+
+use std::time::Duration;
+
+/// The strategies that a configuration may name.
+#[derive(Debug, Clone, Default)]
+pub struct StrategyCatalog {
+    /// One for each registered strategy.
+    pub strategies: Vec<StrategyDescription>,
+}
+
+/// One strategy.
+#[derive(Debug, Clone)]
+pub struct StrategyDescription {
+    /// Its name in a configuration.
+    pub name: &'static str,
+    /// One sentence on when to use it.
+    pub about: &'static str,
+    /// What it may be told.
+    pub options: Vec<OptionDescription>,
+}
+
+/// One option of a strategy.
+#[derive(Debug, Clone)]
+pub struct OptionDescription {
+    /// Its key.
+    pub name: &'static str,
+    /// One sentence on what it does.
+    pub about: &'static str,
+    /// What its value is, within which bounds, and its default.
+    pub kind: OptionKind,
+}
+
+/// What an option's value is, its bounds (both included) and its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OptionKind {
+    /// `true` or `false`.
+    Flag {
+        /// Unless given.
+        default: bool,
+    },
+    /// A whole number.
+    Integer {
+        /// Least value.
+        min: i64,
+        /// Greatest value.
+        max: i64,
+        /// Unless given.
+        default: i64,
+    },
+    /// A share of the whole from 0, in basis points: 1 % is 100.
+    Share {
+        /// Greatest value.
+        max_basis_points: u32,
+        /// Unless given.
+        default_basis_points: u32,
+    },
+    /// A span of time.
+    Duration {
+        /// Shortest.
+        min: Duration,
+        /// Longest.
+        max: Duration,
+        /// Unless given.
+        default: Duration,
+    },
+    /// One of a list of words.
+    Word {
+        /// The list.
+        words: &'static [&'static str],
+        /// The default's position in it.
+        default: usize,
+    },
+}
+
+impl StrategyCatalog {
+    /// A catalog of strategies without options.
+    #[must_use]
+    pub fn of_names(names: &[&'static str]) -> Self {
+        let plain = |name: &&'static str| StrategyDescription {
+            name,
+            about: "",
+            options: Vec::new(),
+        };
+        Self {
+            strategies: names.iter().map(plain).collect(),
+        }
+    }
+
+    /// The strategy called `name`.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&StrategyDescription> {
+        self.strategies
+            .iter()
+            .find(|strategy| strategy.name == name)
+    }
+
+    /// All names, in the registry's order.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.strategies.iter().map(|strategy| strategy.name)
+    }
+}

@@ -1,0 +1,499 @@
+//! Walks the tree and reads typed values from it. A value that cannot be read becomes a problem with
+//! its place and the walk goes on. Never puts a text of the file into a message unless its kind is
+//! public (a number, a name), and reveals it for excerpts only then.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::StrategyCatalog;
+use crate::environment::{Environment, substitute};
+use crate::problem::{Problem, is_shown_whole, shown, suggestion};
+use crate::source::{Place, Source};
+use crate::tree::{Entry, Node, Value};
+
+/// Most problems that are told; a file with more is another kind of file.
+pub(crate) const MAX_PROBLEMS: usize = 200;
+
+/// Where a value stood and which key it had.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Origin {
+    pub(crate) place: Place,
+    pub(crate) path: String,
+}
+
+/// A value and where it stood.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) origin: Origin,
+}
+
+/// A type that can be read from a node.
+pub(crate) trait Read: Sized {
+    /// The value, or `None` after telling `reader` what is wrong.
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// State of a walk: where it is, and what it found.
+pub(crate) struct Reader<'a> {
+    pub(crate) source: &'a mut Source,
+    pub(crate) environment: &'a dyn Environment,
+    pub(crate) catalog: &'a StrategyCatalog,
+    /// Folder that relative paths start from.
+    pub(crate) folder: &'a Path,
+    problems: Vec<Problem>,
+    path: String,
+    /// Place of the innermost key or list item.
+    here: Place,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        source: &'a mut Source,
+        environment: &'a dyn Environment,
+        catalog: &'a StrategyCatalog,
+        folder: &'a Path,
+        problems: Vec<Problem>,
+    ) -> Self {
+        let here = Place { line: 1, column: 1 };
+        Self {
+            source,
+            environment,
+            catalog,
+            folder,
+            problems,
+            path: String::new(),
+            here,
+        }
+    }
+
+    /// What was found, each with its excerpt.
+    pub(crate) fn into_problems(mut self) -> Vec<Problem> {
+        self.source.settle();
+        for problem in &mut self.problems {
+            problem.excerpt = self.source.excerpt(Place {
+                line: problem.line,
+                column: problem.column,
+            });
+        }
+        self.problems
+    }
+
+    /// Whether one of a section's keys was told of.
+    pub(crate) fn has_problem_under(&self, section: &str, keys: &[&str]) -> bool {
+        let under = |problem: &Problem, key: &&str| {
+            problem
+                .path
+                .strip_prefix(section)
+                .and_then(|rest| rest.strip_prefix('.'))
+                == Some(*key)
+        };
+        self.problems
+            .iter()
+            .any(|problem| keys.iter().any(|key| under(problem, key)))
+    }
+
+    pub(crate) const fn has_problems(&self) -> bool {
+        !self.problems.is_empty()
+    }
+
+    /// Tells a problem with the current key at `place`.
+    pub(crate) fn problem(
+        &mut self,
+        place: Place,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let origin = Origin {
+            place,
+            path: self.path.clone(),
+        };
+        self.problem_at(&origin, message, remedy);
+    }
+
+    /// Tells a problem with a value that was read before.
+    pub(crate) fn problem_at(
+        &mut self,
+        origin: &Origin,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        if self.problems.len() >= MAX_PROBLEMS {
+            return;
+        }
+        let mut problem = Problem {
+            file: self.source.name.clone(),
+            line: origin.place.line,
+            column: origin.place.column,
+            path: origin.path.clone(),
+            message: message.into(),
+            remedy: remedy.into(),
+            excerpt: None,
+        };
+        if self.problems.len() + 1 == MAX_PROBLEMS {
+            problem.path = String::new();
+            problem.message = format!("more than {MAX_PROBLEMS} problems; the rest is not shown");
+            problem.remedy = String::new();
+        }
+        self.problems.push(problem);
+    }
+
+    /// Lets excerpts show a node's text: for kinds that cannot be secret.
+    pub(crate) fn reveal(&mut self, node: &Node) {
+        if matches!(node.value, Value::Text(_) | Value::Null) {
+            self.source.reveal(node.span.clone());
+        }
+    }
+
+    /// The text of a scalar with references replaced. `None` when absent or after a problem.
+    pub(crate) fn text(&mut self, node: &Node, expected: &str) -> Option<String> {
+        match &node.value {
+            Value::Text(text) => {
+                let text = self.substituted(node, text)?;
+                (!text.is_empty()).then_some(text).or_else(|| {
+                    self.problem(
+                        node.place,
+                        "the value is empty",
+                        format!("write {expected}, or remove the key"),
+                    );
+                    None
+                })
+            }
+            Value::Null => {
+                self.problem(
+                    node.place,
+                    "the value is missing",
+                    format!("write {expected}, or remove the key"),
+                );
+                None
+            }
+            Value::List(_) => {
+                self.problem(node.place, "this is a list", format!("write {expected}"));
+                None
+            }
+            Value::Map(_) => {
+                self.problem(node.place, "this is a mapping", format!("write {expected}"));
+                None
+            }
+        }
+    }
+
+    fn substituted(&mut self, node: &Node, text: &str) -> Option<String> {
+        match substitute(text, self.environment) {
+            Ok(text) => Some(text),
+            Err(references) => {
+                for reference in references {
+                    let place = self.place_within(node, text, reference.offset);
+                    self.problem(place, reference.message, reference.remedy);
+                }
+                None
+            }
+        }
+    }
+
+    /// The place of a byte of a scalar's text, where it stands in one line as written; else the
+    /// scalar's own.
+    fn place_within(&self, node: &Node, text: &str, offset: usize) -> Place {
+        let written = self.source.slice(&node.span);
+        let Some(start) = written.find(text) else {
+            return node.place;
+        };
+        let Some(before) = written.get(..start + offset) else {
+            return node.place;
+        };
+        if before.contains(['\n', '\r']) {
+            return node.place;
+        }
+        let columns = u32::try_from(before.chars().count()).unwrap_or(0);
+        Place {
+            column: node.place.column.saturating_add(columns),
+            ..node.place
+        }
+    }
+
+    /// A value of a public kind: its text is revealed, and shown when it cannot be parsed.
+    pub(crate) fn public<T>(
+        &mut self,
+        node: &Node,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(node, expected)?;
+        self.reveal(node);
+        parse(&text).or_else(|| {
+            // A text from the environment is not the file's; it may be a key in the wrong place.
+            let given = if self.is_verbatim(node, &text) {
+                shown(&text)
+            } else {
+                "the value".to_owned()
+            };
+            self.problem(
+                node.place,
+                format!("{given} is not {expected}"),
+                format!("write {expected}"),
+            );
+            None
+        })
+    }
+
+    /// Whether `text` stands in the file as it is, nothing from the environment in it.
+    pub(crate) fn is_verbatim(&self, node: &Node, text: &str) -> bool {
+        matches!(&node.value, Value::Text(written) if written == text)
+    }
+
+    /// Runs `read` with `key` appended to the path.
+    pub(crate) fn under<T>(
+        &mut self,
+        key: &str,
+        place: Place,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let length = self.path.len();
+        let plain = key
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        if length > 0 {
+            self.path.push('.');
+        }
+        if plain {
+            self.path.push_str(key);
+        } else {
+            self.path.push_str(&shown(key).replace('`', "\""));
+        }
+        let outer = std::mem::replace(&mut self.here, place);
+        let result = read(self);
+        self.here = outer;
+        self.path.truncate(length);
+        result
+    }
+
+    fn under_index<T>(
+        &mut self,
+        index: usize,
+        place: Place,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let length = self.path.len();
+        self.path.push_str(&format!("[{index}]"));
+        let outer = std::mem::replace(&mut self.here, place);
+        let result = read(self);
+        self.here = outer;
+        self.path.truncate(length);
+        result
+    }
+
+    pub(crate) fn origin(&self, place: Place) -> Origin {
+        Origin {
+            place,
+            path: self.path.clone(),
+        }
+    }
+
+    /// The current key's place.
+    pub(crate) const fn here(&self) -> Place {
+        self.here
+    }
+
+    /// Reads a value and keeps where it stood.
+    pub(crate) fn value<T: Read>(&mut self, node: &Node) -> Option<At<T>> {
+        let value = T::read(node, self)?;
+        // A collection is complained about at its key: that is where a reader looks for it.
+        let collection = matches!(node.value, Value::List(_) | Value::Map(_));
+        let place = if collection { self.here } else { node.place };
+        Some(At {
+            value,
+            origin: self.origin(place),
+        })
+    }
+
+    /// The entries of a mapping; none of nothing. Keys are revealed.
+    pub(crate) fn entries<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [Entry]> {
+        match &node.value {
+            Value::Map(entries) => {
+                for entry in entries {
+                    // A URL or a blob in a key's place is no key.
+                    if is_shown_whole(&entry.key) {
+                        self.source.reveal(entry.span.clone());
+                    }
+                }
+                Some(entries)
+            }
+            Value::Null => Some(&[]),
+            Value::List(_) | Value::Text(_) => {
+                self.problem(
+                    node.place,
+                    format!("this is not {expected}"),
+                    "write `key: value` lines below it, indented",
+                );
+                None
+            }
+        }
+    }
+
+    /// Opens a section with these keys: unknown ones are told.
+    pub(crate) fn section<'n>(
+        &mut self,
+        node: &'n Node,
+        keys: &[(&str, bool)],
+    ) -> Option<&'n [Entry]> {
+        let entries = self.entries(node, "a mapping")?;
+        for entry in entries {
+            let known = keys.iter().any(|(name, _)| *name == entry.key);
+            let extension = self.path.is_empty() && entry.key.starts_with("x-");
+            if known || extension {
+                continue;
+            }
+            let remedy = match suggestion(&entry.key, keys.iter().map(|(name, _)| *name)) {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => format!(
+                    "known here: {}",
+                    keys.iter()
+                        .map(|(name, _)| *name)
+                        .collect::<Vec<_>>()
+                        .join(", ")
+                ),
+            };
+            self.under(&entry.key, entry.place, |reader| {
+                reader.problem(
+                    entry.place,
+                    format!("unknown key {}", shown(&entry.key)),
+                    remedy,
+                );
+            });
+        }
+        for (name, _) in keys.iter().filter(|(_, required)| *required) {
+            let given =
+                |entry: &Entry| entry.key == *name && !matches!(entry.value.value, Value::Null);
+            if !entries.iter().any(given) {
+                let here = self.here;
+                self.under(name, here, |reader| {
+                    reader.problem(
+                        here,
+                        format!("`{name}` is missing"),
+                        format!("add `{name}:`"),
+                    );
+                });
+            }
+        }
+        Some(entries)
+    }
+
+    /// The value of a section's key, if it was given and can be read.
+    pub(crate) fn field<T: Read>(&mut self, entries: &[Entry], key: &str) -> Option<At<T>> {
+        let entry = entries.iter().find(|entry| entry.key == key)?;
+        if matches!(entry.value.value, Value::Null) || self.is_optional_blank(&entry.value) {
+            return None;
+        }
+        self.under(key, entry.place, |reader| reader.value(&entry.value))
+    }
+
+    /// Whether a value is nothing because `${NAME:-}` said so: as if the key were not there.
+    fn is_optional_blank(&self, node: &Node) -> bool {
+        let Value::Text(text) = &node.value else {
+            return false;
+        };
+        text.contains("${") && substitute(text, self.environment).is_ok_and(|text| text.is_empty())
+    }
+
+    /// A path, taken from the folder of the file when relative.
+    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// The content of a secret's file without the line break at its end.
+    pub(crate) fn secret_file(&mut self, origin: &Origin, path: &Path) -> Option<String> {
+        let content = self.file(origin, path)?;
+        let Ok(text) = String::from_utf8(content) else {
+            self.problem_at(
+                origin,
+                "the file is not UTF-8 text",
+                "store the secret as plain text",
+            );
+            return None;
+        };
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.is_empty() {
+            self.problem_at(origin, "the file is empty", "write the secret into it");
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// The content of a file that the configuration names.
+    pub(crate) fn file(&mut self, origin: &Origin, path: &Path) -> Option<Vec<u8>> {
+        match self.environment.file(path) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                let message = format!("the file cannot be read: {}", error.kind());
+                self.problem_at(
+                    origin,
+                    message,
+                    "check the path (relative to this file's folder) and who may read it",
+                );
+                None
+            }
+        }
+    }
+}
+
+impl<T: Read> Read for Vec<At<T>> {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.value {
+            Value::List(items) => Some(
+                items
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, item)| {
+                        reader.under_index(index, item.place, |reader| reader.value(item))
+                    })
+                    .collect(),
+            ),
+            Value::Null => Some(Vec::new()),
+            Value::Text(_) | Value::Map(_) => {
+                reader.problem(
+                    node.place,
+                    "this is not a list",
+                    "write it as a list: `[…]`, or one `- …` a line",
+                );
+                None
+            }
+        }
+    }
+}
+
+/// A mapping whose keys the operator chooses.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, At<T>)>);
+
+impl<T: Read> Read for Named<T> {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let entries = reader.entries(node, "a mapping")?;
+        let read = |entry: &Entry, reader: &mut Reader<'_>| {
+            reader.under(&entry.key, entry.place, |reader| {
+                let key = At {
+                    value: entry.key.clone(),
+                    origin: reader.origin(entry.place),
+                };
+                Some((key, reader.value(&entry.value)?))
+            })
+        };
+        Some(Self(
+            entries
+                .iter()
+                .filter_map(|entry| read(entry, reader))
+                .collect(),
+        ))
+    }
+}
+
+/// Bytes of a node's text up to `end` of its characters as written, for a value that is in part public.
+pub(crate) fn prefix_span(
+    source: &Source,
+    node: &Node,
+    text: &str,
+    end: usize,
+) -> Option<Range<usize>> {
+    let written = source.slice(&node.span);
+    let start = node.span.start + written.find(text)?;
+    Some(start..start + end)
+}

@@ -1,0 +1,122 @@
+//! Configurations made without a file: `serve --upstream URL …`, the demo, tests.
+
+use crate::model::{
+    Chain, Config, Probe, Resolver, Retry, Server, Strategy, Upstream, UpstreamUrl,
+};
+use crate::problem::{Problem, Problems};
+use crate::url::{is_link_local, is_unusable};
+use crate::validate::MAX_UPSTREAMS;
+
+/// The chain's name when there is no file.
+pub const DEFAULT_CHAIN: &str = "default";
+
+impl Config {
+    /// A configuration of these chains with defaults in everything else.
+    #[must_use]
+    pub fn of_chains(chains: Vec<Chain>) -> Self {
+        Self {
+            server: Server::default(),
+            resolver: Resolver::default(),
+            retry: Retry::default(),
+            methods: Vec::new(),
+            chains,
+        }
+    }
+
+    /// A configuration of one chain, [`DEFAULT_CHAIN`], whose id is learned, with an upstream for
+    /// each URL, named by its host.
+    ///
+    /// # Errors
+    /// Each URL that cannot be an upstream's, as `--upstream[0]`.
+    pub fn from_upstreams(urls: &[String]) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut upstreams: Vec<Upstream> = Vec::new();
+        if urls.is_empty() || urls.len() > MAX_UPSTREAMS {
+            problems.push(problem(
+                String::new(),
+                format!("{} upstreams are given", urls.len()),
+                format!("give 1 to {MAX_UPSTREAMS}"),
+            ));
+        }
+        for (index, text) in urls.iter().enumerate() {
+            let path = format!("[{index}]");
+            match UpstreamUrl::parse(text) {
+                Ok(url) if is_unusable(&url.host) || is_link_local(&url.host) => {
+                    let message = "the URL leads to an address that no provider has".to_owned();
+                    problems.push(problem(
+                        path,
+                        message,
+                        "if a node lives at a link-local address, say so in a file".to_owned(),
+                    ));
+                }
+                Ok(url) => upstreams.push(Upstream::new(&free_name(&url, &upstreams), url)),
+                Err(fault) => problems.push(problem(path, fault.message, fault.remedy)),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(Problems::new(problems));
+        }
+        Ok(Self::of_chains(vec![Chain::new(
+            DEFAULT_CHAIN,
+            None,
+            upstreams,
+        )]))
+    }
+}
+
+impl Chain {
+    /// A chain with defaults in everything but this.
+    #[must_use]
+    pub fn new(name: &str, chain_id: Option<u64>, upstreams: Vec<Upstream>) -> Self {
+        Self {
+            name: name.to_owned(),
+            chain_id,
+            aliases: Vec::new(),
+            strategy: Strategy::default(),
+            probe: Probe::default(),
+            methods: Vec::new(),
+            upstreams,
+        }
+    }
+}
+
+/// The host as a name, with the port and a number where others have it too.
+fn free_name(url: &UpstreamUrl, upstreams: &[Upstream]) -> String {
+    let port = if url.port == UpstreamUrl::default_port(url.tls) {
+        String::new()
+    } else {
+        format!("-{}", url.port)
+    };
+    let legal = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let base: String = url
+        .host
+        .chars()
+        .map(legal)
+        .take(48)
+        .chain(port.chars())
+        .collect();
+    let taken = |name: &str| upstreams.iter().any(|upstream| upstream.name == name);
+    let numbered = (2..).map(|number: usize| format!("{base}-{number}"));
+    std::iter::once(base.clone())
+        .chain(numbered)
+        .find(|name| !taken(name))
+        .unwrap_or_default()
+}
+
+fn problem(path: String, message: String, remedy: String) -> Problem {
+    Problem {
+        file: "--upstream".to_owned(),
+        line: 0,
+        column: 0,
+        path,
+        message,
+        remedy,
+        excerpt: None,
+    }
+}
