@@ -1,0 +1,40 @@
+//! The process's one clock: nanoseconds since a base that every thread shares. It never jumps back and knows nothing of wall time.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+static BASE: OnceLock<Instant> = OnceLock::new();
+
+thread_local! {
+    static TURN_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// A fresh reading, in nanoseconds since the process's base; usable on any thread, never 0.
+pub fn read() -> u64 {
+    let elapsed = BASE.get_or_init(Instant::now).elapsed();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+/// The time of this shard's current turn, in nanoseconds since the process's base.
+///
+/// It is read once after each return from the ring, so that every decision of one turn sees one time. Off a shard
+/// this is [`read`].
+pub fn now() -> u64 {
+    match TURN_NS.get() {
+        0 => read(),
+        turn => turn,
+    }
+}
+
+/// Reads the clock and makes the reading this thread's time of the turn.
+pub(crate) fn begin_turn() -> u64 {
+    let now = read();
+    TURN_NS.set(now);
+    now
+}
+
+/// Forgets the time of the turn, for a thread whose shard has ended.
+pub(crate) fn end_turns() {
+    TURN_NS.set(0);
+}

@@ -1,0 +1,122 @@
+//! The driver's loop: tasks run until none is runnable, then the ring turns. Hot, it waits on its ring directly;
+//! idle, it parks in the executor on the ring's eventfd. It never parks while the kernel has more to hand over.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::task::Poll;
+
+use glommio::io::{PollState, PollableFd};
+
+use crate::doorbell;
+use crate::ring::Wait;
+use crate::shard::Shard;
+
+/// Passes over the runnable tasks before the ring is looked at although some are runnable still.
+const PASSES: usize = 8;
+
+/// Ticks without traffic after which a shard is no longer hot.
+const QUIET_TICKS: u32 = 2;
+
+/// Where a shard sleeps when it is idle: the eventfd of its ring, watched by glommio.
+pub(crate) struct Bed {
+    eventfd: PollableFd<OwnedFd>,
+    watch: PollState,
+}
+
+impl Bed {
+    pub(crate) fn new(eventfd: OwnedFd) -> io::Result<Self> {
+        let eventfd = PollableFd::new(eventfd).map_err(io::Error::from)?;
+        Ok(Self {
+            eventfd,
+            watch: PollState::new(),
+        })
+    }
+
+    /// Sleeps until the eventfd is signalled or the shard is nudged.
+    async fn sleep(&mut self, shard: &Shard) -> io::Result<()> {
+        let (eventfd, watch) = (&self.eventfd, &mut self.watch);
+        poll_fn(|cx| {
+            if shard.take_nudge() {
+                return Poll::Ready(Ok(()));
+            }
+            match eventfd.poll_readable(cx, watch) {
+                Poll::Ready(result) => Poll::Ready(result.map_err(io::Error::from)),
+                Poll::Pending => {
+                    shard.parker.replace(Some(cx.waker().clone()));
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Gives glommio's reactor one pass: its timers, its channels and wakes from other threads.
+    async fn reactor_pass(&mut self, shard: &Shard) -> io::Result<()> {
+        doorbell::signal(self.eventfd.get_ref());
+        self.sleep(shard).await
+    }
+}
+
+/// Turns the shard's ring for ever; returns only when the ring is broken.
+pub(crate) async fn drive(shard: Rc<Shard>, mut bed: Bed, direct_wait: bool) -> io::Error {
+    loop {
+        if let Err(error) = drive_until_broken(&shard, &mut bed, direct_wait).await {
+            return error;
+        }
+    }
+}
+
+async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> io::Result<()> {
+    let mut quiet_ticks = QUIET_TICKS;
+    loop {
+        let runnable = !tasks_rest(shard).await;
+        let hot = direct_wait && quiet_ticks < QUIET_TICKS;
+        let turn = shard.turn(if hot && !runnable {
+            Wait::Tick
+        } else {
+            Wait::Poll
+        })?;
+        if turn.events > 0 {
+            quiet_ticks = 0;
+            if direct_wait {
+                shard.with(|driver| driver.arm_tick());
+            }
+        } else if turn.ticked {
+            quiet_ticks = quiet_ticks.saturating_add(1);
+        }
+        if turn.ticked {
+            bed.reactor_pass(shard).await?;
+        } else if turn.events == 0 && !turn.unfinished && !runnable && !hot {
+            park(shard, bed).await?;
+        }
+    }
+}
+
+/// Runs every runnable task; false when they went on producing each other.
+async fn tasks_rest(shard: &Shard) -> bool {
+    for _ in 0..PASSES {
+        let polls = shard.polls.get();
+        futures_lite::future::yield_now().await;
+        if shard.polls.get() == polls {
+            return true;
+        }
+    }
+    false
+}
+
+/// Sleeps in the executor, if nothing speaks against it.
+async fn park(shard: &Shard, bed: &mut Bed) -> io::Result<()> {
+    // In this order: what arrives after the eventfd is cleared either shows in the checks or signals it again.
+    doorbell::clear(bed.eventfd.get_ref());
+    shard.take_nudge();
+    if !shard.ready_to_park()? {
+        return Ok(());
+    }
+    shard.parks.set(shard.parks.get() + 1);
+    shard.set_parked(true);
+    let slept = bed.sleep(shard).await;
+    shard.set_parked(false);
+    slept
+}
