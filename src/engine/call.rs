@@ -3,11 +3,13 @@
 
 use core::time::Duration;
 
+use crate::breaker;
 use crate::fault::Fault;
 use crate::index::{
     AttemptId, CallId, ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet,
 };
 use crate::method::{Effect, MethodId};
+use crate::throttle;
 use crate::time::Instant;
 
 /// What the driver knows of a call when it begins.
@@ -117,6 +119,9 @@ pub enum Outcome {
 /// The most attempts that one call can ever make: the policy's, and one for a connection that had died.
 pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 1;
 
+/// Each attempt is dispatched once and cancelled at most once, and a call completes once, so this queue cannot overflow.
+const MAX_ACTIONS: usize = 2 * MAX_CALL_ATTEMPTS + 1;
+
 /// One call. Made by [`Shard::begin`](crate::shard::Shard::begin), driven to [`Action::Complete`], then dropped.
 ///
 /// One that is dropped before leaves its attempts counted as in flight: report [`Event::ClientGone`] first.
@@ -124,8 +129,67 @@ pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 1;
 pub struct Call {
     pub(crate) id: CallId,
     pub(crate) request: Request,
+    pub(crate) strategy: StrategyIndex,
     pub(crate) deadline: Instant,
-    pub(crate) done: Option<Duration>,
+    /// The policy's limit, and one more once a dead connection was replaced.
+    pub(crate) attempts_allowed: usize,
+    pub(crate) phase: Phase,
+    pub(crate) tried: UpstreamSet,
+    /// Failed in a way that allows another try on the same upstream.
+    pub(crate) may_return: UpstreamSet,
+    /// Tried there again already.
+    pub(crate) returned: UpstreamSet,
+    pub(crate) answer: Option<Failure>,
+    /// An attempt failed after its bytes had left, in a way that does not say whether they took effect.
+    pub(crate) ambiguous: bool,
+    /// Bytes of this call may have reached an upstream.
+    pub(crate) sent: bool,
+    /// A class that allows one more opinion has had it.
+    pub(crate) second_opinion: bool,
+    pub(crate) replaced_connection: bool,
+    /// One upstream was refused for its account in this call; a second refusal is the call's doing.
+    pub(crate) refused: bool,
+    attempts: [Attempt; MAX_CALL_ATTEMPTS],
+    attempt_count: usize,
+    actions: [Option<Action>; MAX_ACTIONS],
+    next_action: usize,
+    action_count: usize,
+}
+
+/// Where a call stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// At least one attempt is out.
+    Attempting,
+    /// Waiting to go back to an upstream that failed.
+    Backoff { until: Instant },
+    /// This attempt's answer is on its way to the client.
+    Committed { attempt: AttemptId },
+    /// `Complete` was queued.
+    Done,
+}
+
+/// The failure that the client will be told of, unless something better comes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure {
+    pub(crate) attempt: AttemptId,
+    pub(crate) fault: Fault,
+}
+
+/// One send.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Attempt {
+    pub(crate) upstream: UpstreamIndex,
+    pub(crate) live: bool,
+    pub(crate) started: Instant,
+    pub(crate) deadline: Instant,
+    pub(crate) first_byte: Option<Instant>,
+    pub(crate) committed: bool,
+    pub(crate) breaker: breaker::Permit,
+    pub(crate) throttle: throttle::Permit,
+    pub(crate) quarantined: bool,
+    /// What the answer would have cost here, as was believed when it was sent.
+    pub(crate) expected: Duration,
 }
 
 impl Call {
@@ -134,9 +198,144 @@ impl Call {
     pub const fn id(&self) -> CallId {
         self.id
     }
+
+    /// What was asked.
+    #[must_use]
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// When it is given up at the latest.
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The strategy that ranks for it.
+    #[must_use]
+    pub const fn strategy(&self) -> StrategyIndex {
+        self.strategy
+    }
+
     /// Has it ended? `Complete` may still wait to be polled.
     #[must_use]
-    pub const fn is_done(&self) -> bool {
-        self.done.is_some()
+    pub fn is_done(&self) -> bool {
+        self.phase == Phase::Done
+    }
+
+    /// How many attempts it has made.
+    #[must_use]
+    pub const fn attempts_made(&self) -> usize {
+        self.attempt_count
+    }
+
+    /// Where an attempt was sent.
+    #[must_use]
+    pub fn upstream_of(&self, attempt: AttemptId) -> Option<UpstreamIndex> {
+        self.attempts()
+            .get(attempt.as_usize())
+            .map(|attempt| attempt.upstream)
+    }
+
+    pub(crate) fn new(
+        id: CallId,
+        request: Request,
+        strategy: StrategyIndex,
+        deadline: Instant,
+        attempts: u8,
+    ) -> Self {
+        Self {
+            id,
+            request,
+            strategy,
+            deadline,
+            attempts_allowed: usize::from(attempts.clamp(1, crate::config::MAX_ATTEMPTS)),
+            phase: Phase::Attempting,
+            tried: UpstreamSet::EMPTY,
+            may_return: UpstreamSet::EMPTY,
+            returned: UpstreamSet::EMPTY,
+            answer: None,
+            ambiguous: false,
+            sent: false,
+            second_opinion: false,
+            replaced_connection: false,
+            refused: false,
+            attempts: [Attempt::default(); MAX_CALL_ATTEMPTS],
+            attempt_count: 0,
+            actions: [None; MAX_ACTIONS],
+            next_action: 0,
+            action_count: 0,
+        }
+    }
+
+    /// May the call be sent once more, given whether its bytes may have reached an upstream?
+    pub(crate) fn may_send_again(&self, sent: bool) -> bool {
+        !(sent && self.request.effect == Effect::NodeWrite)
+    }
+
+    pub(crate) fn attempts(&self) -> &[Attempt] {
+        self.attempts.get(..self.attempt_count).unwrap_or(&[])
+    }
+
+    /// Files an attempt under the next ordinal; `None` where the call has made all that it ever can.
+    pub(crate) fn add_attempt(&mut self, attempt: Attempt) -> Option<AttemptId> {
+        let slot = self.attempts.get_mut(self.attempt_count)?;
+        *slot = attempt;
+        let id = AttemptId(self.attempt_count as u16);
+        self.attempt_count += 1;
+        self.tried.insert(attempt.upstream);
+        Some(id)
+    }
+
+    pub(crate) fn live(&mut self, id: AttemptId) -> Option<&mut Attempt> {
+        self.attempts
+            .get_mut(..self.attempt_count)?
+            .get_mut(id.as_usize())
+            .filter(|attempt| attempt.live)
+    }
+
+    /// Ends an attempt and gives what it was.
+    pub(crate) fn end(&mut self, id: AttemptId) -> Option<Attempt> {
+        let attempt = self.live(id)?;
+        attempt.live = false;
+        Some(*attempt)
+    }
+
+    /// The first live attempt that is due at `now` (or any, with [`Instant::NEVER`]).
+    pub(crate) fn first_live_due(&self, now: Instant) -> Option<AttemptId> {
+        let position = self
+            .attempts()
+            .iter()
+            .position(|attempt| attempt.live && attempt.deadline <= now)?;
+        Some(AttemptId(position as u16))
+    }
+
+    pub(crate) fn has_live(&self) -> bool {
+        self.first_live_due(Instant::NEVER).is_some()
+    }
+
+    pub(crate) fn push(&mut self, action: Action) {
+        if let Some(slot) = self.actions.get_mut(self.action_count) {
+            *slot = Some(action);
+            self.action_count += 1;
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Action> {
+        let action = self.actions.get_mut(self.next_action)?.take()?;
+        self.next_action += 1;
+        Some(action)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let attempts = self.attempts().iter().filter(|attempt| attempt.live);
+        let earliest = attempts.map(|attempt| attempt.deadline).min();
+        match self.phase {
+            Phase::Done => None,
+            Phase::Backoff { until } => Some(until.min(self.deadline)),
+            Phase::Attempting | Phase::Committed { .. } => {
+                Some(earliest.map_or(self.deadline, |at| at.min(self.deadline)))
+            }
+        }
     }
 }

@@ -21,7 +21,7 @@ extern crate std;
 // ── vocabulary ──
 pub mod chain;
 pub mod config;
-// pub mod dialect;
+pub mod dialect;
 pub mod fault;
 pub mod index;
 pub mod method;
@@ -30,8 +30,11 @@ pub mod rng;
 pub mod time;
 
 // ── policies ──
+pub mod ban;
 pub mod breaker;
 pub mod eligibility;
+pub mod head;
+pub mod quarantine;
 pub mod retry;
 pub mod score;
 pub mod strategy;

@@ -9,6 +9,7 @@ use crate::eligibility::{LeastBad, LeftOut};
 use crate::fault::FaultClass;
 use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::MethodId;
+use crate::quarantine::Cause;
 use crate::shard::ProbeResult;
 use crate::strategy::Reason;
 use crate::time::Instant;
@@ -119,7 +120,7 @@ pub enum NoteKind {
         /// Which.
         upstream: UpstreamIndex,
         /// What for.
-        class: QuarantineCause,
+        cause: Cause,
         /// Until when at least.
         until: Instant,
     },
@@ -158,29 +159,6 @@ pub enum NoteKind {
         /// What it said.
         result: ProbeResult,
     },
-}
-
-/// Why an upstream is quarantined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuarantineCause {
-    /// Its credential is refused.
-    Auth,
-    /// The account is used up or unpaid.
-    QuotaBilling,
-    /// It serves another chain: never used, not even as the least bad.
-    WrongChain,
-}
-
-impl QuarantineCause {
-    /// The name in metrics and events.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::QuotaBilling => "quota_billing",
-            Self::WrongChain => "wrong_chain",
-        }
-    }
 }
 
 /// What an attempt is for.

@@ -200,7 +200,7 @@ impl Breaker {
         }
         match self.state {
             State::Closed => self.finish_closed(verdict, now, rng),
-            State::Open => self.finish_open(verdict),
+            State::Open => self.finish_open(verdict, now),
             State::HalfOpen => self.finish_half_open(permit, verdict, now, rng),
         }
     }
@@ -218,28 +218,27 @@ impl Breaker {
             Verdict::Neutral => None,
             Verdict::Success => {
                 self.run = 0;
-                self.part(now).outcomes += 1;
+                self.count(0, now);
                 None
             }
             Verdict::Failure(weight) => {
-                self.run = self.run.saturating_add(u32::from(weight));
-                let part = self.part(now);
-                part.outcomes += 1;
-                part.failures = part.failures.saturating_add(u32::from(weight));
+                let weight = u32::from(weight);
+                self.run = self.run.saturating_add(weight);
+                self.count(weight, now);
                 self.must_trip(now).then(|| self.open(now, rng))
             }
         }
     }
 
     /// Only attempts that were sent although it was open come here: a success is as good as a probe's.
-    fn finish_open(&mut self, verdict: Verdict) -> Option<Change> {
+    fn finish_open(&mut self, verdict: Verdict, now: Instant) -> Option<Change> {
         if verdict != Verdict::Success {
             return None;
         }
         let (from, _) = self.half_open();
         self.probes_passed = 1;
         if self.probes_passed >= self.config.probes {
-            self.close(Instant::ZERO);
+            self.close(now);
         }
         Some((from, self.state))
     }
@@ -285,18 +284,19 @@ impl Breaker {
             .saturating_add(PARTS as u64)
     }
 
-    fn part(&mut self, now: Instant) -> &mut Part {
+    fn count(&mut self, weight: u32, now: Instant) {
         let number = self.part_number(now);
-        let [first, ..] = &self.parts;
-        let _ = first;
-        let slot = &mut self.parts[(number % PARTS as u64) as usize];
-        if slot.number != number {
-            *slot = Part {
+        let Some(part) = self.parts.get_mut((number % PARTS as u64) as usize) else {
+            return;
+        };
+        if part.number != number {
+            *part = Part {
                 number,
                 ..Part::default()
             };
         }
-        slot
+        part.outcomes = part.outcomes.saturating_add(1);
+        part.failures = part.failures.saturating_add(weight);
     }
 
     fn open(&mut self, now: Instant, rng: &mut Rng) -> Change {

@@ -1,0 +1,390 @@
+//! What is believed about each upstream's latency and health, per method. It measures and estimates; it never chooses.
+//!
+//! **Latency** is the mean of an upstream's answers to one method, weighted by age (a sample counts e⁻¹ after five seconds) and by number (at
+//! most 32 count), with a test for change: three answers in a row that are all beyond a factor of two from the mean
+//! replace it. Two things that a plain moving average lacks follow. A move is noticed after three answers, whichever way it goes. And
+//! a single slow answer, which every network produces, moves the mean by a thirtieth; with the usual *peak* average it would rule
+//! for seconds, and two equal upstreams with long tails would take turns at being out.
+//!
+//! **What has not answered yet counts too.** The waits of attempts in flight, beyond what the mean expects of them, enter the mean as samples
+//! that are at least that long. So an upstream that hangs loses its share while the calls hang, not when they time out; and queueing shows
+//! as waits, where a mere count in flight would punish whoever carries the traffic.
+//!
+//! **A method that was never seen** on an upstream is estimated from what is known: the method's mean over all upstreams times the upstream's
+//! usual ratio to such means. An upstream of which nothing is known counts as average: neither a second slow (it would never
+//! be tried) nor as fast as the best (it would get everything); see [`Candidate::cold`](crate::strategy::Candidate::cold).
+//!
+//! **Health** is a moving share of attempts that did not fail, per method while that is fresh, else of the whole upstream. The cost of
+//! sending somewhere is latency / health²: a failed attempt costs its own time and then another attempt's.
+//!
+//! All of it is in integers: microseconds with four bits of fraction, shares in 1/65536.
+
+mod decay;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::index::UpstreamIndex;
+use crate::method::MethodId;
+use crate::time::Instant;
+
+use decay::decayed;
+
+/// One, as a share.
+pub const ONE: u32 = 1 << 16;
+/// A sample counts e⁻¹ of a fresh one after this time.
+pub const MEMORY: Duration = Duration::from_secs(5);
+/// So many fresh samples count in a mean at most.
+const MAX_SAMPLES: u32 = 32;
+/// From this many samples on, an upstream is no longer on trial.
+pub const TRIAL_SAMPLES: u32 = 8;
+/// So many answers in a row beyond a factor of two replace the mean.
+const RUN: u8 = 3;
+/// A method of which nothing at all is known: any figure will do, since it is the same for all.
+const UNKNOWN_US: u64 = 100_000;
+/// Health is not believed to be worse than an eighth, so that costs stay comparable.
+const MIN_HEALTH: u32 = ONE / 8;
+/// Latencies above this (an hour) are cut: the arithmetic below has room for them.
+const MAX_LATENCY_US: u64 = 3_600_000_000;
+
+const FRACTION_BITS: u32 = 4;
+const SAMPLE: u32 = 1 << 8;
+
+/// A mean that forgets by time and by number, and starts anew when the world has changed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    /// In microseconds, with [`FRACTION_BITS`].
+    value: u64,
+    /// Weight of what is in the mean, in 1/256 of a sample.
+    weight: u32,
+    at: Instant,
+    run: u8,
+    run_is_slower: bool,
+    run_total: u64,
+}
+
+impl Mean {
+    fn add(&mut self, sample_us: u64, now: Instant) {
+        let sample = sample_us.min(MAX_LATENCY_US) << FRACTION_BITS;
+        let kept = decayed(self.weight, now.saturating_duration_since(self.at), MEMORY)
+            .min((MAX_SAMPLES - 1) * SAMPLE);
+        self.at = now;
+        if self.is_changed(sample) {
+            self.value = (self.run_total / u64::from(RUN)).max(1);
+            self.weight = u32::from(RUN) * SAMPLE;
+            self.run = 0;
+            return;
+        }
+        let (kept, one) = (u128::from(kept), u128::from(SAMPLE));
+        let total = u128::from(self.value) * kept + u128::from(sample) * one;
+        self.value = ((total / (kept + one)) as u64).max(1);
+        self.weight = (kept + one) as u32;
+    }
+
+    /// Follows runs of answers on one side, and says when one is long enough.
+    fn is_changed(&mut self, sample: u64) -> bool {
+        let slower = sample > self.value.saturating_mul(2);
+        let faster = sample.saturating_mul(2) < self.value;
+        if self.weight == 0 || !(slower || faster) {
+            self.run = 0;
+            return false;
+        }
+        if self.run == 0 || self.run_is_slower != slower {
+            self.run = 0;
+            self.run_total = 0;
+            self.run_is_slower = slower;
+        }
+        self.run += 1;
+        self.run_total = self.run_total.saturating_add(sample);
+        self.run >= RUN
+    }
+
+    const fn is_known(&self) -> bool {
+        self.weight >= SAMPLE
+    }
+
+    /// Its last answers were all much faster than the mean, but not yet enough of them to believe it.
+    const fn is_promising(&self) -> bool {
+        self.run > 0 && !self.run_is_slower
+    }
+
+    const fn us(&self) -> u64 {
+        self.value >> FRACTION_BITS
+    }
+}
+
+/// A moving share.
+#[derive(Clone, Copy, Debug)]
+struct Share {
+    value: u32,
+    samples: u32,
+    at: Instant,
+}
+
+impl Share {
+    const fn new() -> Self {
+        Self {
+            value: ONE,
+            samples: 0,
+            at: Instant::ZERO,
+        }
+    }
+
+    /// Moves towards `target`: by the larger of 1/32 and what time has worn away.
+    fn add(&mut self, target: u32, now: Instant) {
+        let kept = decayed(ONE, now.saturating_duration_since(self.at), MEMORY).min(ONE - ONE / 32);
+        let kept = u64::from(kept);
+        let moved = u64::from(self.value) * kept + u64::from(target) * (u64::from(ONE) - kept);
+        self.value = (moved >> 16) as u32;
+        self.samples = self.samples.saturating_add(1);
+        self.at = now;
+    }
+}
+
+/// What is known of one method on one upstream.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    latency: Mean,
+    health: Share,
+    in_flight: u32,
+    /// The sum of the in-flight attempts' starting times in microseconds, modulo 2⁶⁴: only its difference to a product is used.
+    started_us: u64,
+}
+
+impl Cell {
+    const fn new() -> Self {
+        Self {
+            latency: Mean {
+                value: 0,
+                weight: 0,
+                at: Instant::ZERO,
+                run: 0,
+                run_is_slower: false,
+                run_total: 0,
+            },
+            health: Share::new(),
+            in_flight: 0,
+            started_us: 0,
+        }
+    }
+
+    /// The time for which all attempts in flight have waited together, in microseconds.
+    fn waited_us(&self, now: Instant) -> u64 {
+        u64::from(self.in_flight)
+            .wrapping_mul(now.as_micros())
+            .wrapping_sub(self.started_us)
+    }
+}
+
+/// What is known of one upstream over all its methods.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    health: Share,
+    /// Its answers' ratio to the methods' means, in 1/65536.
+    relative: Share,
+    in_flight: u32,
+}
+
+/// How an attempt ended, as far as the score is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sample {
+    /// Answered, after so long.
+    Answered(Duration),
+    /// Answered, but in a way that says nothing of how long a real answer takes.
+    Refused,
+    /// Failed, by so much of a failure in per cent; the time is given where it is a lower bound of a real answer's.
+    Failed(u8, Option<Duration>),
+    /// It says nothing: cancelled, throttled, a capability.
+    Neutral,
+}
+
+/// What is believed of one upstream for one method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// Latency over health², in microseconds; at least 1.
+    pub cost_us: u64,
+    /// Latency alone, in microseconds.
+    pub latency_us: u64,
+    /// Share of attempts that did not fail, in 1/65536.
+    pub health: u32,
+    /// Nothing is known of this upstream yet, or next to nothing.
+    pub cold: bool,
+    /// Its last answers were much faster than believed.
+    pub promising: bool,
+    /// Since its last answer or failure with this method, in microseconds; `u64::MAX` for never.
+    pub silent_for_us: u64,
+}
+
+/// The scores of one chain's upstreams. A method's row is made when the method is first sent.
+#[derive(Debug)]
+pub struct Board {
+    upstreams: Vec<Standing>,
+    rows: Vec<Option<Row>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    mean: Mean,
+    cells: Box<[Cell]>,
+}
+
+impl Board {
+    /// Nothing is known.
+    #[must_use]
+    pub fn new(upstreams: usize) -> Self {
+        let standing = Standing {
+            health: Share::new(),
+            relative: Share::new(),
+            in_flight: 0,
+        };
+        Self {
+            upstreams: alloc::vec![standing; upstreams],
+            rows: (0..=MethodId::COUNT).map(|_| None).collect(),
+        }
+    }
+
+    /// An attempt was sent.
+    pub fn started(&mut self, upstream: UpstreamIndex, method: MethodId, now: Instant) {
+        let count = self.upstreams.len();
+        if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
+            standing.in_flight += 1;
+        }
+        let Some(slot) = self.rows.get_mut(method.index()) else {
+            return;
+        };
+        let row = slot.get_or_insert_with(|| Row {
+            mean: Mean::default(),
+            cells: alloc::vec![Cell::new(); count].into_boxed_slice(),
+        });
+        if let Some(cell) = row.cells.get_mut(upstream.as_usize()) {
+            cell.in_flight += 1;
+            cell.started_us = cell.started_us.wrapping_add(now.as_micros());
+        }
+    }
+
+    /// An attempt that was sent at `started` ended.
+    pub fn ended(
+        &mut self,
+        upstream: UpstreamIndex,
+        method: MethodId,
+        started: Instant,
+        sample: Sample,
+        now: Instant,
+    ) {
+        let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) else {
+            return;
+        };
+        let Some(row) = self.rows.get_mut(method.index()).and_then(Option::as_mut) else {
+            return;
+        };
+        let Some(cell) = row.cells.get_mut(upstream.as_usize()) else {
+            return;
+        };
+        standing.in_flight = standing.in_flight.saturating_sub(1);
+        cell.in_flight = cell.in_flight.saturating_sub(1);
+        cell.started_us = cell.started_us.wrapping_sub(started.as_micros());
+        let (health, latency) = match sample {
+            Sample::Neutral => return,
+            Sample::Answered(latency) => (ONE, Some(latency)),
+            Sample::Refused => (ONE, None),
+            Sample::Failed(weight, latency) => {
+                (ONE - ONE / 100 * u32::from(weight.min(100)), latency)
+            }
+        };
+        standing.health.add(health, now);
+        cell.health.add(health, now);
+        if let Some(latency) = latency {
+            let sample_us = u64::try_from(latency.as_micros())
+                .unwrap_or(u64::MAX)
+                .max(1);
+            if row.mean.is_known() {
+                standing.relative.add(ratio(sample_us, row.mean.us()), now);
+            }
+            cell.latency.add(sample_us, now);
+            row.mean.add(sample_us, now);
+        }
+    }
+
+    /// What is believed of an upstream for a method.
+    #[must_use]
+    pub fn estimate(&self, upstream: UpstreamIndex, method: MethodId, now: Instant) -> Estimate {
+        let standing = self.upstreams.get(upstream.as_usize());
+        let row = self.rows.get(method.index()).and_then(Option::as_ref);
+        let cell = row.and_then(|row| row.cells.get(upstream.as_usize()));
+        let relative = standing.map_or(ONE, |standing| standing.relative.value);
+        let usual_us = row
+            .filter(|row| row.mean.is_known())
+            .map_or(UNKNOWN_US, |row| row.mean.us());
+        let guess_us = (usual_us.saturating_mul(u64::from(relative)) >> 16).max(1);
+        let known = cell.filter(|cell| cell.latency.is_known());
+        let latency_us = with_waits(known, cell, guess_us, now);
+        let fresh = |share: &&Share| {
+            share.samples >= TRIAL_SAMPLES && now.saturating_duration_since(share.at) < MEMORY
+        };
+        let health = cell
+            .map(|cell| &cell.health)
+            .filter(fresh)
+            .or(standing.map(|standing| &standing.health))
+            .map_or(ONE, |share| share.value);
+        let last = cell
+            .filter(|cell| cell.health.samples > 0)
+            .map(|cell| cell.health.at);
+        Estimate {
+            cost_us: cost(latency_us, health),
+            latency_us,
+            health,
+            cold: standing.is_none_or(|standing| standing.health.samples < TRIAL_SAMPLES),
+            promising: cell.is_some_and(|cell| cell.latency.is_promising()),
+            silent_for_us: last.map_or(u64::MAX, |at| {
+                now.as_micros().saturating_sub(at.as_micros())
+            }),
+        }
+    }
+
+    /// Attempts to an upstream that have not ended.
+    #[must_use]
+    pub fn in_flight(&self, upstream: UpstreamIndex) -> u32 {
+        self.upstreams
+            .get(upstream.as_usize())
+            .map_or(0, |standing| standing.in_flight)
+    }
+
+    /// An upstream's health and its relative latency over all methods, both in 1/65536.
+    #[must_use]
+    pub fn standing(&self, upstream: UpstreamIndex) -> (u32, u32) {
+        self.upstreams
+            .get(upstream.as_usize())
+            .map_or((ONE, ONE), |standing| {
+                (standing.health.value, standing.relative.value)
+            })
+    }
+}
+
+/// The mean with the waits of what is in flight.
+fn with_waits(known: Option<&Cell>, cell: Option<&Cell>, guess_us: u64, now: Instant) -> u64 {
+    let mean_us = known.map_or(guess_us, |cell| cell.latency.us()).max(1);
+    let Some(cell) = cell else {
+        return mean_us;
+    };
+    let waiting = u64::from(cell.in_flight);
+    let excess_us = cell
+        .waited_us(now)
+        .saturating_sub(mean_us.saturating_mul(waiting));
+    let samples = known.map_or(1, |cell| u64::from((cell.latency.weight / SAMPLE).max(1)));
+    mean_us.saturating_add(excess_us / (samples + waiting))
+}
+
+/// `sample / usual` in 1/65536, within a factor of sixteen.
+fn ratio(sample_us: u64, usual_us: u64) -> u32 {
+    let ratio = (u128::from(sample_us) << 16) / u128::from(usual_us.max(1));
+    ratio.clamp(u128::from(ONE / 16), u128::from(ONE * 16)) as u32
+}
+
+fn cost(latency_us: u64, health: u32) -> u64 {
+    let health = u128::from(health.clamp(MIN_HEALTH, ONE));
+    let cost = (u128::from(latency_us) << 32) / (health * health);
+    u64::try_from(cost).unwrap_or(u64::MAX).max(1)
+}

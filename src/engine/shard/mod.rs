@@ -1,0 +1,259 @@
+//! Everything that one core decides: the policies of every chain, wired together. It has no socket, clock or thread; a driver
+//! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
+//!
+//! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
+//! end teaches), `advance` (what a call does next), `chain` (one chain's state), `view` (what others may see).
+
+mod advance;
+mod chain;
+mod select;
+mod settle;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use view::UpstreamView;
+
+use alloc::vec::Vec;
+
+use crate::call::{Action, Call, Event, Phase, Request};
+use crate::chain::ChainId;
+use crate::config::ShardConfig;
+use crate::fault::{Fault, FaultClass};
+use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
+use crate::note::{Note, NoteKind, Notes, Purpose};
+use crate::retry::Budget;
+use crate::rng::Rng;
+use crate::time::Instant;
+
+use chain::Chain;
+
+/// What a check beside the traffic found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeResult {
+    /// The upstream's `eth_chainId`.
+    ChainId(ChainId),
+    /// The number of its newest block.
+    Head(u64),
+    /// It did not answer. This alone is not held against it: traffic is the judge.
+    Failed,
+}
+
+/// Everything that one core decides.
+#[derive(Debug)]
+pub struct Shard {
+    chains: Vec<Chain>,
+    budget: Budget,
+    rng: Rng,
+    notes: Notes,
+    calls: u64,
+    live_calls: u64,
+}
+
+impl Shard {
+    /// A shard of this configuration. The seed decides every draw.
+    ///
+    /// A chain that fails [`ChainConfig::check`](crate::config::ChainConfig::check) gets no traffic: its calls end with `no_upstream`.
+    #[must_use]
+    pub fn new(config: ShardConfig, seed: u64, now: Instant) -> Self {
+        let mut rng = Rng::new(seed);
+        let chains = config
+            .chains
+            .into_iter()
+            .map(|chain| Chain::new(chain, rng.fork(1)))
+            .collect();
+        // `now` only says that time has begun; no state of a new shard depends on it.
+        let _ = now;
+        Self {
+            chains,
+            budget: Budget::new(config.retry_budget),
+            rng,
+            notes: Notes::new(),
+            calls: 0,
+            live_calls: 0,
+        }
+    }
+
+    /// Begins a call. Never fails: a rejection comes out as [`Action::Complete`].
+    pub fn begin(&mut self, now: Instant, request: Request) -> Call {
+        self.calls += 1;
+        self.live_calls += 1;
+        self.budget.count_call(now);
+        let policy = self
+            .chain(request.chain)
+            .map(|chain| chain.policy(request.policy));
+        let policy = policy.unwrap_or_default();
+        let strategy = request
+            .strategy
+            .or(policy.strategy)
+            .unwrap_or(StrategyIndex(0));
+        let deadline = request.deadline.min(now + policy.timeout);
+        let mut call = Call::new(
+            CallId(self.calls),
+            request,
+            strategy,
+            deadline,
+            policy.attempts,
+        );
+        if deadline <= now {
+            let fault = Fault::unsent(FaultClass::DeadlineExceeded, "no_time_left");
+            self.emit(&mut call, fault, now);
+        } else {
+            self.attempt_first(&mut call, now);
+        }
+        call
+    }
+
+    /// Takes in what happened to an attempt, or to the client. Events of attempts that have ended, and of calls
+    /// that are over, are ignored.
+    pub fn handle_event(&mut self, call: &mut Call, now: Instant, event: Event) {
+        if call.is_done() {
+            return;
+        }
+        match event {
+            Event::Finished { attempt, result } => self.finished(call, attempt, result, now),
+            Event::FirstByte { attempt } => {
+                if let Some(attempt) = call.live(attempt) {
+                    attempt.first_byte.get_or_insert(now);
+                }
+            }
+            Event::Committed { attempt } => self.committed(call, attempt, now),
+            Event::Stale { attempt, sent } => self.stale(call, attempt, sent, now),
+            Event::ClientGone => {
+                let fault = Fault {
+                    sent: call.sent || call.has_live(),
+                    ..Fault::new(FaultClass::Cancelled, "client_gone")
+                };
+                self.abort(call, fault, now);
+            }
+        }
+    }
+
+    /// Does what is due at `now`. Harmless if nothing is.
+    pub fn handle_timeout(&mut self, call: &mut Call, now: Instant) {
+        // Bounded: each turn ends an attempt.
+        while let Some(attempt) = call.first_live_due(now) {
+            call.push(Action::Cancel { attempt });
+            let fault = Fault::new(FaultClass::Timeout, "attempt_deadline");
+            self.finished(call, attempt, Err(fault), now);
+        }
+        match call.phase {
+            Phase::Done => {}
+            _ if now >= call.deadline => self.give_up(call, now),
+            Phase::Backoff { until } if now >= until => self.return_from_backoff(call, now),
+            Phase::Backoff { .. } | Phase::Attempting | Phase::Committed { .. } => {}
+        }
+    }
+
+    /// The next thing to do; poll until `None` after each verb.
+    pub fn poll_action(&mut self, call: &mut Call, now: Instant) -> Option<Action> {
+        // Everything is decided in the verb that caused it; `now` is there for decisions that may have to wait for the poll.
+        let _ = now;
+        call.pop()
+    }
+
+    /// When [`Self::handle_timeout`] must be called if nothing happens before; `None` once the call is over.
+    #[must_use]
+    pub fn next_deadline(&self, call: &Call) -> Option<Instant> {
+        call.next_deadline()
+    }
+
+    /// The oldest observation that waits.
+    pub fn poll_note(&mut self) -> Option<Note> {
+        self.notes.pop()
+    }
+
+    /// How many notes were dropped because nobody polled.
+    #[must_use]
+    pub const fn notes_dropped(&self) -> u64 {
+        self.notes.dropped()
+    }
+
+    /// Takes in a check beside the traffic.
+    pub fn probe_result(
+        &mut self,
+        now: Instant,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        result: ProbeResult,
+    ) {
+        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
+            state.probed(upstream, result, now, &mut |kind| {
+                self.notes.push(now, chain, kind)
+            });
+        }
+    }
+
+    /// An upstream has an address now, or has none. Upstreams start with one.
+    pub fn set_reachable(&mut self, chain: ChainIndex, upstream: UpstreamIndex, reachable: bool) {
+        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
+            state.set_reachable(upstream, reachable);
+        }
+    }
+
+    fn chain(&self, chain: ChainIndex) -> Option<&Chain> {
+        self.chains.get(chain.as_usize())
+    }
+
+    fn note(&mut self, now: Instant, chain: ChainIndex, kind: NoteKind) {
+        self.notes.push(now, chain, kind);
+    }
+
+    fn finished(
+        &mut self,
+        call: &mut Call,
+        id: AttemptId,
+        result: Result<(), Fault>,
+        now: Instant,
+    ) {
+        let was_committed = call.phase == Phase::Committed { attempt: id };
+        let Some(attempt) = call.end(id) else {
+            return;
+        };
+        self.settle(call, id, &attempt, result, now);
+        match result {
+            Ok(()) => self.relay(call, id, None, now),
+            Err(fault) if was_committed => self.abort(call, fault, now),
+            Err(fault) => self.failed(call, id, &attempt, fault, now),
+        }
+    }
+
+    fn committed(&mut self, call: &mut Call, id: AttemptId, now: Instant) {
+        let deadline = call.deadline;
+        let Some(attempt) = call.live(id) else {
+            return;
+        };
+        // No other upstream can help from here on, so the attempt may use all that is left.
+        attempt.deadline = deadline;
+        attempt.committed = true;
+        attempt.first_byte.get_or_insert(now);
+        self.cancel_live(call, Some(id), now);
+        call.phase = Phase::Committed { attempt: id };
+    }
+
+    fn stale(&mut self, call: &mut Call, id: AttemptId, sent: bool, now: Instant) {
+        let fault = Fault {
+            sent,
+            ..Fault::new(FaultClass::Transport, "stale_connection")
+        };
+        let is_replaceable = call.live(id).is_some_and(|attempt| !attempt.committed)
+            && call.may_send_again(call.sent || sent)
+            && !call.replaced_connection
+            && now < call.deadline;
+        if !is_replaceable || !self.take_from_budget(call, 1, now) {
+            return self.finished(call, id, Err(fault), now);
+        }
+        let Some(attempt) = call.end(id) else {
+            return;
+        };
+        call.sent |= sent;
+        call.replaced_connection = true;
+        call.attempts_allowed += 1;
+        self.settle_stale(call, id, &attempt, &fault, now);
+        let others = self
+            .chain(call.request.chain)
+            .map(|chain| chain.eligible(call, now).0);
+        let has_others = others.is_some_and(|others| !others.is_empty());
+        self.dispatch(call, attempt.upstream, Purpose::Fresh, has_others, now);
+    }
+}

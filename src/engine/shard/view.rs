@@ -1,0 +1,137 @@
+//! What others may see of a shard: for metrics, readiness and explanations. It changes nothing.
+
+use crate::breaker::State;
+use crate::index::{ChainIndex, UpstreamIndex};
+use crate::method::MethodId;
+use crate::quarantine::Cause;
+use crate::score::Estimate;
+use crate::time::Instant;
+
+use super::Shard;
+
+/// One upstream as seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UpstreamView {
+    /// Of which chain.
+    pub chain: ChainIndex,
+    /// Which.
+    pub upstream: UpstreamIndex,
+    /// Its breaker's state.
+    pub breaker: State,
+    /// When an open breaker half-opens.
+    pub open_until: Option<Instant>,
+    /// Until when it is held off.
+    pub held_until: Option<Instant>,
+    /// Before this the upstream itself does not want to hear of us.
+    pub held_floor: Instant,
+    /// It is coming back from a hold-off, with a part of its share.
+    pub ramping: bool,
+    /// Why it is quarantined, and until when at least.
+    pub quarantined: Option<(Cause, Instant)>,
+    /// Its newest block, where known.
+    pub head: Option<u64>,
+    /// Blocks behind the best head, where known.
+    pub lag_blocks: Option<u64>,
+    /// It is left out for its lag, or because it said that it is not in sync.
+    pub late: bool,
+    /// Has it an address?
+    pub reachable: bool,
+    /// Attempts that have not ended.
+    pub in_flight: u32,
+    /// Share of recent attempts that did not fail, per thousand, over all its methods.
+    pub health_permille: u32,
+    /// Latency over all its methods relative to the chain's usual, per thousand: 1000 is as fast as the average.
+    pub relative_latency_permille: u32,
+    /// It would be eligible for a call that nothing excludes.
+    pub eligible: bool,
+}
+
+impl Shard {
+    /// One upstream as seen from outside; `None` if there is no such one.
+    #[must_use]
+    pub fn view(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        now: Instant,
+    ) -> Option<UpstreamView> {
+        let state = self.chain(chain)?;
+        let member = state.upstream(upstream)?;
+        let (health, relative) = state.board.standing(upstream);
+        let reachable = state.reachable.contains(upstream);
+        let late = state.heads.is_late(upstream, now);
+        let admitted = member.breaker.admits(now)
+            && member.throttle.admits(now)
+            && member.quarantine.admits(now);
+        let height = state.heads.height(upstream);
+        Some(UpstreamView {
+            chain,
+            upstream,
+            breaker: member.breaker.state(),
+            open_until: member.breaker.open_until(),
+            held_until: member.throttle.held_until(),
+            held_floor: member.throttle.floor(),
+            ramping: member.throttle.is_ramping(),
+            quarantined: member.quarantine.state(),
+            head: height.map(|(head, _)| head),
+            lag_blocks: height.map(|(_, lag)| lag),
+            late,
+            reachable,
+            in_flight: state.board.in_flight(upstream),
+            health_permille: permille(health),
+            relative_latency_permille: permille(relative),
+            eligible: reachable && !late && admitted,
+        })
+    }
+
+    /// Every upstream of every chain as seen from outside.
+    pub fn views(&self, now: Instant) -> impl Iterator<Item = UpstreamView> + '_ {
+        let chains = self.chains.iter().enumerate();
+        chains.flat_map(move |(chain, state)| {
+            let upstreams = 0..state.upstreams.len() as u16;
+            upstreams.filter_map(move |index| {
+                self.view(ChainIndex(chain as u16), UpstreamIndex(index), now)
+            })
+        })
+    }
+
+    /// What is believed of one upstream for one method.
+    #[must_use]
+    pub fn estimate(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        method: MethodId,
+        now: Instant,
+    ) -> Option<Estimate> {
+        let state = self.chain(chain)?;
+        state.upstream(upstream)?;
+        Some(state.board.estimate(upstream, method, now))
+    }
+
+    /// Can a call of this chain be served, as far as is known: is at least one upstream eligible?
+    #[must_use]
+    pub fn is_ready(&self, chain: ChainIndex, now: Instant) -> bool {
+        let count = self
+            .chain(chain)
+            .map_or(0, |state| state.upstreams.len() as u16);
+        let mut views = (0..count).filter_map(|index| self.view(chain, UpstreamIndex(index), now));
+        views.any(|view| view.eligible)
+    }
+
+    /// Calls that have begun and not completed.
+    #[must_use]
+    pub const fn live_calls(&self) -> u64 {
+        self.live_calls
+    }
+
+    /// Retries that the budget would allow now.
+    #[must_use]
+    pub fn retries_left(&self, now: Instant) -> u32 {
+        self.budget.left(now)
+    }
+}
+
+const fn permille(share: u32) -> u32 {
+    ((share as u64 * 1_000) >> 16) as u32
+}

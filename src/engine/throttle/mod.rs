@@ -1,0 +1,237 @@
+//! One upstream's hold-off: it throttles us, so it is left alone and comes back by itself, in a ramp. This is no failure of health
+//! and no breaker hears of it; it knows no call and no other upstream.
+//!
+//! ```text
+//!            throttled                    `until` has passed
+//!   Free ─────────────► Held ─────────────────────────────────► Ramping
+//!    ▲                   ▲                                       │   │
+//!    │                   └──────────── throttled, longer ────────┘   │
+//!    └──────────────────── RAMP_PASSES answers ──────────────────────┘
+//! ```
+//!
+//! Two times are kept. `floor` is the upstream's own word (Retry-After): nothing is sent before it, whatever
+//! else is out, because that is what turns a throttle into a ban. `until` is ours: at least the floor, at least a second doubled with
+//! each throttle in a row (to a minute), stretched at random so that shards do not return in step. Where nothing else is left,
+//! one attempt at a time may be made between the two.
+//!
+//! **Why a ramp.** The moment of return is when all the traffic that was moved away comes back. Admitting one attempt, then one
+//! more for each answer, finds out whether the limit is lifted at the price of one refusal.
+//!
+//! A refusal of an attempt that was sent before the hold-off began says nothing new: a hundred calls in flight that are all refused are
+//! one throttle, not a hundred doublings.
+
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+use crate::rng::Rng;
+use crate::time::Instant;
+
+/// The longest that a Retry-After is believed.
+pub const MAX_FLOOR: Duration = Duration::from_secs(30 * 60);
+/// The longest hold-off of our own making.
+pub const MAX_HOLD: Duration = Duration::from_secs(60);
+/// So many answers after a hold-off, and the upstream is free again.
+pub const RAMP_PASSES: u32 = 16;
+/// Up to this much, in per cent, is added to a hold-off at random.
+const JITTER_PERCENT: u32 = 20;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Free,
+    Held,
+    Ramping,
+}
+
+/// What an attempt's end says about throttling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The upstream served it.
+    Served,
+    /// The upstream throttled it: how long it asked for, if it did, and what is taken where it did not.
+    Throttled {
+        /// Retry-After or its like.
+        retry_after: Option<Duration>,
+        /// The first hold-off where the upstream names no time.
+        base: Duration,
+    },
+    /// It says nothing about throttling.
+    Neutral,
+}
+
+/// What an attempt was admitted as. It is handed back with the attempt's end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permit {
+    epoch: u32,
+    counted: bool,
+}
+
+/// One upstream's hold-off.
+#[derive(Clone, Debug)]
+pub struct Throttle {
+    phase: Phase,
+    floor: Instant,
+    until: Instant,
+    /// Throttles in a row, without a whole ramp between them.
+    row: u32,
+    /// Grows with every hold-off.
+    epoch: u32,
+    /// Attempts in flight that were admitted while held or ramping.
+    out: u32,
+    served: u32,
+}
+
+impl Throttle {
+    /// Nothing is known: free.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: Phase::Free,
+            floor: Instant::ZERO,
+            until: Instant::ZERO,
+            row: 0,
+            epoch: 0,
+            out: 0,
+            served: 0,
+        }
+    }
+
+    /// Would it admit an attempt now?
+    #[must_use]
+    pub fn admits(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Free => true,
+            Phase::Held => now >= self.until && self.out == 0,
+            Phase::Ramping => self.out <= self.served,
+        }
+    }
+
+    /// Where nothing else is left: may one attempt be made before our own time is over? Never before the upstream's own.
+    #[must_use]
+    pub fn admits_least_bad(&self, now: Instant) -> bool {
+        match self.phase {
+            Phase::Free | Phase::Ramping => self.admits(now),
+            Phase::Held => now >= self.floor && self.out == 0,
+        }
+    }
+
+    /// Until when it is held off; `None` when it is not.
+    #[must_use]
+    pub fn held_until(&self) -> Option<Instant> {
+        (self.phase == Phase::Held).then_some(self.until)
+    }
+
+    /// Before this the upstream itself does not want to hear of us.
+    #[must_use]
+    pub const fn floor(&self) -> Instant {
+        self.floor
+    }
+
+    /// Is it coming back, with a part of its share?
+    #[must_use]
+    pub fn is_ramping(&self) -> bool {
+        self.phase == Phase::Ramping
+    }
+
+    /// Counts an attempt in. The second value is true when this attempt begins the ramp.
+    pub fn admit(&mut self, now: Instant) -> (Permit, bool) {
+        let begins = self.phase == Phase::Held && now >= self.until;
+        if begins {
+            self.begin_ramp(0);
+        }
+        let counted = self.phase != Phase::Free;
+        if counted {
+            self.out += 1;
+        }
+        let permit = Permit {
+            epoch: self.epoch,
+            counted,
+        };
+        (permit, begins)
+    }
+
+    /// Counts an attempt's end. The answer is the end of a hold-off that began with it.
+    pub fn finish(
+        &mut self,
+        permit: Permit,
+        answer: Answer,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Option<Instant> {
+        let current = permit.epoch == self.epoch;
+        if current && permit.counted {
+            self.out = self.out.saturating_sub(1);
+        }
+        match answer {
+            Answer::Neutral => None,
+            Answer::Served => {
+                if current {
+                    self.serve();
+                }
+                None
+            }
+            Answer::Throttled { retry_after, .. } if !current => {
+                self.raise_floor(retry_after, now);
+                None
+            }
+            Answer::Throttled { retry_after, base } => Some(self.hold(retry_after, base, now, rng)),
+        }
+    }
+
+    fn serve(&mut self) {
+        match self.phase {
+            Phase::Free => {}
+            // Sent as the least bad, before its time, and served: it has come back.
+            Phase::Held => self.begin_ramp(1),
+            Phase::Ramping => {
+                self.served += 1;
+                if self.served >= RAMP_PASSES {
+                    self.phase = Phase::Free;
+                    self.row = 0;
+                }
+            }
+        }
+    }
+
+    const fn begin_ramp(&mut self, served: u32) {
+        self.phase = Phase::Ramping;
+        self.served = served;
+    }
+
+    fn hold(
+        &mut self,
+        retry_after: Option<Duration>,
+        base: Duration,
+        now: Instant,
+        rng: &mut Rng,
+    ) -> Instant {
+        let grown = base
+            .saturating_mul(1 << self.row.min(16))
+            .min(MAX_HOLD.max(base));
+        let asked = retry_after.unwrap_or_default().min(MAX_FLOOR);
+        self.row = self.row.saturating_add(1);
+        self.epoch = self.epoch.wrapping_add(1);
+        self.phase = Phase::Held;
+        self.out = 0;
+        self.served = 0;
+        self.floor = now + asked;
+        self.until = now + rng.stretched(grown.max(asked), JITTER_PERCENT);
+        self.until
+    }
+
+    fn raise_floor(&mut self, retry_after: Option<Duration>, now: Instant) {
+        if self.phase == Phase::Held
+            && let Some(asked) = retry_after
+        {
+            self.floor = self.floor.max(now + asked.min(MAX_FLOOR));
+            self.until = self.until.max(self.floor);
+        }
+    }
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self::new()
+    }
+}
