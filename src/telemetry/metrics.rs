@@ -260,7 +260,7 @@ metrics! {
     Attempts: "livechain_attempts_total" Counter One [Upstream, Method, AttemptOutcome]
         "Attempts at an upstream by how they ended.";
     AttemptDuration: "livechain_attempt_duration_seconds" Durations Micros [Upstream, Method]
-        "Time from an attempt's dispatch to its judged answer; cancelled attempts are not in it.";
+        "Time from an attempt's dispatch to the upstream's whole answer; attempts that ended in a fault or were cancelled are not in it.";
     AttemptFirstByte: "livechain_attempt_first_byte_seconds" Durations Micros [Upstream]
         "Time from an attempt's dispatch to the first byte of its answer.";
     Faults: "livechain_faults_total" Counter One [Upstream, FaultClass]
