@@ -16,6 +16,13 @@ pub fn read() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
+/// Wall time in whole seconds since 1970, for what other machines say about time (HTTP dates). May jump; never use it to wait.
+pub fn unix_s() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
 /// The time of this shard's current turn, in nanoseconds since the process's base.
 ///
 /// It is read once after each return from the ring, so that every decision of one turn sees one time. Off a shard

@@ -59,6 +59,14 @@ impl Conn {
         }
     }
 
+    /// Waits until the connection fails. See [`Stream::failed`].
+    pub async fn failed(&self) -> io::Error {
+        match self {
+            Conn::Plain(stream) => stream.failed().await,
+            Conn::Tls(stream) => stream.failed().await,
+        }
+    }
+
     /// Bytes that can be had without waiting, if there are any.
     pub fn try_recv(&self) -> Option<Chunk> {
         match self {

@@ -34,6 +34,9 @@ impl TlsStream {
     pub(crate) async fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
         self.stream.send(bytes).await
     }
+    pub(crate) async fn failed(&self) -> io::Error {
+        self.stream.failed().await
+    }
     pub(crate) async fn flush(&self) -> io::Result<()> {
         self.stream.flush().await
     }

@@ -58,6 +58,12 @@ impl Stream {
         Ok(taken.map(|taken| Chunk::lent(self.shard.clone(), self.key, taken)))
     }
 
+    /// Waits until the connection fails: a reset by the peer for one. The peer's orderly end (FIN) does not end the
+    /// wait, since whoever has said all may still listen. Takes nothing of what is received.
+    pub async fn failed(&self) -> io::Error {
+        poll_fn(|cx| self.shard.with(|driver| driver.poll_failed(self.key, cx))).await
+    }
+
     /// Bytes that have been received already, if there are any.
     pub fn try_recv(&self) -> Option<Chunk> {
         let taken = self.shard.with(|driver| driver.try_receive(self.key))?;

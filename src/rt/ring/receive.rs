@@ -44,6 +44,21 @@ impl Driver {
         }
     }
 
+    /// Ready once the connection has failed. The peer's orderly end is no failure, and what was received may be unread.
+    pub(crate) fn poll_failed(&mut self, key: Key, cx: &Context<'_>) -> Poll<io::Error> {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return Poll::Ready(not_open());
+        };
+        match socket.end {
+            Some(End::Error(errno)) => Poll::Ready(kernel_error(errno)),
+            None if socket.life != Life::Open => Poll::Ready(not_open()),
+            None | Some(End::Eof) => {
+                socket.readers.register(cx);
+                Poll::Pending
+            }
+        }
+    }
+
     /// A received piece if there is one.
     pub(crate) fn try_receive(&mut self, key: Key) -> Option<Taken> {
         let piece = self.sockets.get_mut(key)?.received.pop_front()?;
