@@ -6,9 +6,6 @@
 use crate::Span;
 use crate::json::{Cursor, FaultAt, REQUEST_WORDS, Text, spells, unescape};
 
-#[cfg(test)]
-mod tests;
-
 /// Bounds of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

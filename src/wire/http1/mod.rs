@@ -12,9 +12,6 @@ mod request;
 mod response;
 mod write;
 
-#[cfg(test)]
-mod tests;
-
 pub use chunked::{ChunkFault, ChunkedDecoder, Progress};
 pub use date::{http_date, parse_http_date, parse_rate_limit_reset, parse_retry_after};
 pub use fields::{

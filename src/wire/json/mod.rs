@@ -8,9 +8,6 @@ mod scanner;
 mod string;
 mod text;
 
-#[cfg(test)]
-mod tests;
-
 pub use cursor::Text;
 pub use scanner::{Progress, Scanner};
 pub use text::{unescape, write_string, write_string_content};

@@ -12,9 +12,6 @@ mod batch;
 mod reply;
 mod stream;
 
-#[cfg(test)]
-mod tests;
-
 pub use batch::{BatchReplies, BatchShape, Slot};
 pub use reply::{ErrorView, IdMatch, Reply, parse_reply};
 pub use stream::{Fed, Front, ResultStream};

@@ -1,0 +1,249 @@
+//! The golden vectors: what each input must come to, spelled out in `tests/vectors`.
+
+mod vectors;
+
+use vectors::Vector;
+use wire::envelope::{Envelope, Kind, Limits, Refusal, Shape, method_name};
+use wire::http1::{
+    BodyFraming, ChunkedDecoder, ContentEncoding, HeadLimits, Progress, ResponseFraming,
+    parse_request_head, parse_response_head,
+};
+use wire::json;
+use wire::response::{BatchReplies, BatchShape, ErrorView, IdMatch, Reply, Slot, parse_reply};
+
+/// Compares what came of each vector with what must, and reports all differences at once.
+fn check(file: &str, outcome: impl Fn(&Vector) -> String) {
+    let mut differences = Vec::new();
+    for vector in vectors::read(file) {
+        let outcome = outcome(&vector);
+        if outcome.trim_end() != vector.expected.trim_end() {
+            let name = &vector.name;
+            let expected = &vector.expected;
+            differences.push(format!("{name}:\n    due {expected}\n    got {outcome}"));
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{file}:\n{}",
+        differences.join("\n")
+    );
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn request_heads() {
+    check("http1/requests.txt", |vector| {
+        let limits = HeadLimits::default();
+        match parse_request_head(&vector.bytes, &limits) {
+            Ok(None) => "more".into(),
+            Err(error) => format!("{} {error:?}", error.status()),
+            Ok(Some(head)) => {
+                let framing = match head.framing {
+                    BodyFraming::None => "none".into(),
+                    BodyFraming::Length(length) => length.to_string(),
+                    BodyFraming::Chunked => "chunked".into(),
+                };
+                let close = if head.keep_alive { "" } else { " close" };
+                let waits = if head.expect_continue {
+                    " continue"
+                } else {
+                    ""
+                };
+                format!("ok {:?} {framing}{close}{waits}", head.method)
+            }
+        }
+    });
+}
+
+#[test]
+fn response_heads() {
+    check("http1/responses.txt", |vector| {
+        match parse_response_head(&vector.bytes, false, &HeadLimits::default()) {
+            Ok(None) => "more".into(),
+            Err(error) => format!("{error:?}"),
+            Ok(Some(head)) => {
+                let framing = match head.framing {
+                    ResponseFraming::None => "none".into(),
+                    ResponseFraming::Length(length) => length.to_string(),
+                    ResponseFraming::Chunked => "chunked".into(),
+                    ResponseFraming::UntilClose => "until-close".into(),
+                };
+                let close = if head.keep_alive { "" } else { " close" };
+                let encoding = match head.content_encoding {
+                    ContentEncoding::Identity => "",
+                    ContentEncoding::Gzip => " gzip",
+                    ContentEncoding::Other => " other",
+                };
+                format!("ok {} {framing}{close}{encoding}", head.status)
+            }
+        }
+    });
+}
+
+#[test]
+fn chunked_bodies() {
+    check("http1/chunked.txt", |vector| {
+        let mut decoder = ChunkedDecoder::new();
+        let mut data = Vec::new();
+        let mut rest = &vector.bytes[..];
+        loop {
+            match decoder.decode(rest) {
+                Ok(Progress::NeedMore) => return "more".into(),
+                Err(fault) => return format!("{fault:?}"),
+                Ok(Progress::Data {
+                    data: span,
+                    consumed,
+                }) => {
+                    data.extend_from_slice(span.of(rest));
+                    rest = &rest[consumed..];
+                }
+                Ok(Progress::End { consumed }) => {
+                    rest = &rest[consumed..];
+                    return format!("ok {} // {}", text(&data), text(rest));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn legal_json() {
+    check("json/accept.txt", |vector| {
+        match json::validate(&vector.bytes) {
+            Ok(()) => "ok".into(),
+            Err(fault) => format!("{fault:?}"),
+        }
+    });
+}
+
+#[test]
+fn illegal_json() {
+    check("json/reject.txt", |vector| {
+        match json::validate(&vector.bytes) {
+            Ok(()) => "ok".into(),
+            Err(fault) => format!("{:?}", fault.fault),
+        }
+    });
+}
+
+#[test]
+fn envelopes() {
+    let limits = Limits {
+        max_batch_calls: 4,
+        max_method_bytes: 16,
+    };
+    check("jsonrpc/envelopes.txt", |vector| {
+        let body = &vector.bytes;
+        let id = |id: Option<wire::Span>| id.map_or("null".into(), |id| text(id.of(body)));
+        let mut envelope = Envelope::new();
+        let shape = match envelope.parse(body, &limits) {
+            Ok(Shape::Single) => "single",
+            Ok(Shape::Batch) => "batch",
+            Err(refusal) => {
+                assert!(envelope.items().is_empty());
+                let (of, array) = match refusal {
+                    Refusal::BatchTooLarge { first_id } => (id(first_id), " array"),
+                    _ => (id(None), ""),
+                };
+                let (code, message) = (refusal.code(), refusal.message());
+                return format!("refused {of} {code} {message}{array}");
+            }
+        };
+        let items: Vec<_> = envelope
+            .items()
+            .iter()
+            .map(|item| {
+                let mut scratch = Vec::new();
+                let mut what = |call: &wire::envelope::Call| {
+                    let params = call
+                        .params
+                        .map_or("-".into(), |params| text(params.of(body)));
+                    format!("{} {params}", text(method_name(body, call, &mut scratch)))
+                };
+                match &item.kind {
+                    Kind::Call(call) => {
+                        let verbatim = if call.verbatim_ok { " verbatim" } else { "" };
+                        format!("call {} {}{verbatim}", id(item.id), what(call))
+                    }
+                    Kind::Notification(call) => format!("notify {}", what(call)),
+                    Kind::Invalid(why) => {
+                        format!("error {} {} {}", id(item.id), why.code(), why.message())
+                    }
+                }
+            })
+            .collect();
+        format!("{shape} {}", items.join(" ; "))
+    });
+}
+
+/// The words of an error as the vectors spell it.
+fn describe_error(body: &[u8], error: &ErrorView) -> String {
+    let code = error.code.map_or("-".into(), |code| code.to_string());
+    let message = error.message.map_or("-".into(), |message| {
+        let mut out = Vec::new();
+        json::unescape(message.span.of(body), &mut out);
+        text(&out)
+    });
+    let data = error.data.map_or("-".into(), |data| text(data.of(body)));
+    let regular = if error.regular { " regular" } else { "" };
+    let id = match error.id {
+        IdMatch::Equal => "",
+        IdMatch::Null => " null-id",
+        IdMatch::Absent => " no-id",
+    };
+    format!("error {code} {message} // {data}{regular}{id}")
+}
+
+#[test]
+fn replies() {
+    check("jsonrpc/replies.txt", |vector| {
+        let body = &vector.bytes;
+        match parse_reply(body, 7) {
+            Err(fault) => format!("fault {}", fault.label()),
+            Ok(Reply::Error(error)) => describe_error(body, &error),
+            Ok(Reply::Result {
+                result,
+                id,
+                verbatim_ok,
+            }) => {
+                assert_eq!(id.of(body), b"7");
+                let verbatim = if verbatim_ok { " verbatim" } else { "" };
+                format!("result {}{verbatim}", text(result.of(body)))
+            }
+        }
+    });
+}
+
+#[test]
+fn batch_replies() {
+    check("jsonrpc/batches.txt", |vector| {
+        let body = &vector.bytes;
+        let mut replies = BatchReplies::new();
+        match replies.parse(body, 7, 3) {
+            Err(fault) => format!("fault {}", fault.label()),
+            Ok(BatchShape::OneError(error)) => format!("one {}", error.code.unwrap_or_default()),
+            Ok(BatchShape::Items) => {
+                let mut slots: Vec<_> = replies
+                    .slots()
+                    .iter()
+                    .map(|slot| match slot {
+                        Slot::Missing => "?".into(),
+                        Slot::Duplicate => "=".into(),
+                        Slot::Faulty(fault) => format!("~{}", fault.label()),
+                        Slot::Reply(Reply::Result { result, .. }) => text(result.of(body)),
+                        Slot::Reply(Reply::Error(error)) => {
+                            format!("!{}", error.code.unwrap_or_default())
+                        }
+                    })
+                    .collect();
+                if replies.strays() > 0 {
+                    slots.push(format!("+{}", replies.strays()));
+                }
+                format!("items {}", slots.join(" "))
+            }
+        }
+    });
+}
