@@ -51,12 +51,6 @@ impl Dimensions {
         self.chains.iter().map(|chain| chain.upstreams.len()).sum()
     }
 
-    /// The chain's name; empty when there is no such chain.
-    #[must_use]
-    pub fn chain_name(&self, chain: usize) -> &str {
-        self.chains.get(chain).map_or("", |chain| &chain.name)
-    }
-
     /// One upstream of one chain.
     #[must_use]
     pub fn upstream(&self, chain: usize, upstream: usize) -> Option<&UpstreamDimension> {

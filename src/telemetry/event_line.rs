@@ -47,7 +47,11 @@ impl Line<'_> {
             Field::RequestId => self.text(field, head.request_id.as_str()),
             Field::Call => self.number(field, u64::from(head.call)),
             Field::Shard => self.number(field, u64::from(head.shard)),
-            Field::Chain => self.text(field, self.dimensions.chain_name(chain)),
+            Field::Chain => {
+                if let Some(chain) = self.dimensions.chains.get(chain) {
+                    self.text(field, &chain.name);
+                }
+            }
             Field::Method => {
                 self.text(field, self.dimensions.method_name(usize::from(head.method)))
             }

@@ -40,7 +40,7 @@ pub use metrics::{METRICS, Metric};
 pub use record::{
     AttemptRecord, CallRecord, PoolLevels, RequestRecord, RuntimeLevels, UpstreamLevels,
 };
-pub use recorder::{Copying, MAX_HISTOGRAMS, Recorder};
+pub use recorder::{COPY_STEP, Copying, MAX_HISTOGRAMS, Recorder};
 pub use series::{DURATION_BOUNDS, HIGHEST_DURATION_US, SIZE_BOUNDS, Series};
-pub use snapshot::{DimensionsDiffer, Merged, Snapshot};
+pub use snapshot::{DimensionsDiffer, Snapshot};
 pub use wall_time::push_rfc3339;

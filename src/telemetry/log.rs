@@ -289,6 +289,16 @@ impl Visit for Parts {
         self.push_json(field, &value.to_string());
     }
 
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no word for what is not finite.
+        let text = value.to_string();
+        if value.is_finite() {
+            self.push_json(field, &text)
+        } else {
+            self.push_text(field, &text)
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.push_text(field, &format!("{value:?}"));
     }

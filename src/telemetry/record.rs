@@ -392,9 +392,15 @@ impl Recorder {
         self.add(Metric::NotesDropped, [], count);
     }
 
-    /// Events of the access log had no room.
+    /// Events found no room in the access log's queue.
     pub fn events_dropped(&mut self, count: u64) {
         self.add(Metric::EventsDropped, [], count);
+    }
+
+    /// What the access log's writer has done so far. One recorder only.
+    pub fn set_events_written(&mut self, written: u64, lost: u64) {
+        self.set(Metric::EventsLogged, [], written);
+        self.set(Metric::EventsDropped, [], lost);
     }
 
     /// A lookup of a host's addresses ended.

@@ -13,8 +13,22 @@ use crate::snapshot::Snapshot;
 /// Distributions that one shard keeps at most (24 KiB each). Samples for one more are counted as refused.
 pub const MAX_HISTOGRAMS: usize = 4096;
 
+/// Histograms that a shard should copy between two turns of its loop: some 50 µs of work.
+pub const COPY_STEP: usize = 4;
+
 /// The longest list of axes in the table.
 const MAX_AXES: usize = 3;
+
+const _: () = {
+    let mut row = 0;
+    while row < METRICS.len() {
+        assert!(
+            METRICS[row].axes.len() <= MAX_AXES,
+            "a metric has more axes than recorders keep"
+        );
+        row += 1;
+    }
+};
 
 /// Where a metric's cells lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -99,22 +99,6 @@ impl Snapshot {
         Ok(())
     }
 
-    /// All snapshots as one; `None` when there is none. Those that speak of other dimensions than the first
-    /// are left out, and `left_out` says how many.
-    #[must_use]
-    pub fn merged(snapshots: impl IntoIterator<Item = Self>) -> Option<Merged> {
-        let mut snapshots = snapshots.into_iter();
-        let mut sum = snapshots.next()?;
-        let left_out = snapshots
-            .map(|snapshot| sum.merge(&snapshot))
-            .filter(Result::is_err)
-            .count();
-        Some(Merged {
-            snapshot: sum,
-            left_out,
-        })
-    }
-
     /// Sets a level that only the collector of a scrape knows.
     pub fn set_level(&mut self, metric: Metric, to: u64) {
         let range = Shape::new(&self.dimensions).range(metric);
@@ -123,7 +107,7 @@ impl Snapshot {
         }
     }
 
-    /// One counter or level, by indices as the recorder was given them; `None` outside of the axes.
+    /// One counter or level, by an index for each of its axes; `None` outside of them.
     #[must_use]
     pub fn value(&self, metric: Metric, at: &[usize]) -> Option<u64> {
         let shape = Shape::new(&self.dimensions);
@@ -177,13 +161,4 @@ impl Snapshot {
                 move |(slot, series)| (shape.point(metric, slot - start), series)
             })
     }
-}
-
-/// Several shards' numbers as one.
-#[derive(Debug)]
-pub struct Merged {
-    /// The sum.
-    pub snapshot: Snapshot,
-    /// Snapshots that described other dimensions and are not in the sum.
-    pub left_out: usize,
 }

@@ -2,7 +2,7 @@
 //! A browser always says which host it believes to talk to and, for anything that a page could read or
 //! change, which page asks. Never trusts a header to allow more than its absence would.
 
-use std::net::IpAddr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -70,28 +70,19 @@ fn is_cross_site(headers: &HeaderMap) -> bool {
 /// An IP literal or `localhost` cannot be made to point here by somebody's name server; the configured names
 /// are the operator's. The port does not matter.
 fn is_known_host(host: &str, hosts: &[String]) -> bool {
-    let name = if let Some(bracketed) = host.strip_prefix('[') {
-        let Some((literal, rest)) = bracketed.split_once(']') else {
-            return false;
-        };
-        return is_port(rest) && literal.parse::<std::net::Ipv6Addr>().is_ok();
-    } else {
-        match host.split_once(':') {
-            Some((name, _)) if !is_port(&host[name.len()..]) => return false,
-            Some((name, _)) => name,
-            None => host,
-        }
-    };
+    if let Some(bracketed) = host.strip_prefix('[') {
+        let (literal, port) = bracketed.split_once(']').unwrap_or_default();
+        return literal.parse::<Ipv6Addr>().is_ok()
+            && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port));
+    }
+    let (name, port) = host.split_once(':').unwrap_or((host, "0"));
     let name = name.to_ascii_lowercase();
-    name.parse::<IpAddr>().is_ok() || name == "localhost" || hosts.contains(&name)
+    is_port(port)
+        && (name.parse::<Ipv4Addr>().is_ok() || name == "localhost" || hosts.contains(&name))
 }
 
-/// Nothing, or a colon and digits.
 fn is_port(text: &str) -> bool {
-    text.is_empty()
-        || text
-            .strip_prefix(':')
-            .is_some_and(|port| port.parse::<u16>().is_ok())
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]

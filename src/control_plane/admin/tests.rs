@@ -12,12 +12,16 @@ use super::*;
 #[derive(Default)]
 struct Process {
     draining: bool,
+    hangs: bool,
     changed: Mutex<Vec<String>>,
     refuse: bool,
 }
 
 impl AdminBackend for Process {
     async fn scrape(&self) -> Snapshot {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
         let dimensions = Dimensions {
             shards: 1,
             chains: vec![ChainDimension {
@@ -369,5 +373,94 @@ fn stopping_closes_idle_connections_and_the_port() {
         let mut rest = Vec::new();
         idle.read_to_end(&mut rest).await.unwrap();
         assert!(TcpStream::connect(address).await.is_err());
+    });
+}
+
+/// Serves while `client` runs, on a clock that jumps ahead whenever everybody waits.
+fn with_jumping_clock<F: Future<Output = ()>>(
+    process: Process,
+    client: impl FnOnce(std::net::SocketAddr) -> F,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::select! {
+            () = serve(listener, Arc::new(process), Vec::new(), std::future::pending()) => {}
+            () = client(address) => {}
+        }
+    });
+}
+
+#[test]
+fn a_head_that_never_ends_is_cut() {
+    with_jumping_clock(Process::default(), async |address| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream
+            .write_all(b"GET /livez HTTP/1.1\r\nHost: loc")
+            .await
+            .unwrap();
+        let mut answer = Vec::new();
+        // The connection ends, with or without a word.
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(!answer.starts_with(b"HTTP/1.1 200"));
+    });
+}
+
+#[test]
+fn an_answer_that_never_comes_is_given_up() {
+    with_jumping_clock(
+        Process {
+            hangs: true,
+            ..Process::default()
+        },
+        async |address| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream
+                .write_all(get("/metrics", "").as_bytes())
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(status(&answer), 503);
+        },
+    );
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_their_turn() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = async {
+            let mut held = Vec::new();
+            for _ in 0..MAX_CONNECTIONS {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+                // Answered, so it has its place.
+                assert!(stream.read(&mut [0; 1_024]).await.unwrap() > 0);
+                held.push(stream);
+            }
+            let mut late = TcpStream::connect(address).await.unwrap();
+            late.write_all(get("/livez", "").as_bytes()).await.unwrap();
+            let early = timeout(Duration::from_millis(100), late.readable()).await;
+            assert!(early.is_err(), "there is no place for it yet");
+            held.pop();
+            let mut answer = String::new();
+            late.read_to_string(&mut answer).await.unwrap();
+            assert_eq!(status(&answer), 200);
+        };
+        tokio::select! {
+            () = serve(listener, Arc::<Process>::default(), Vec::new(), std::future::pending()) => {}
+            () = client => {}
+        }
     });
 }

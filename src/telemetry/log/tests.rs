@@ -24,7 +24,13 @@ fn the_log_is_one_line_an_event_and_follows_the_level() {
     let hostile = "evil\n{\"level\":\"error\"}\u{1b}[31m";
     let body = || {
         set_level(LogLevel::Info);
-        tracing::info!(method = hostile, count = 3, ok = true, "said \"{hostile}\"");
+        tracing::info!(
+            method = hostile,
+            count = 3,
+            ok = true,
+            share = 0.5,
+            "said \"{hostile}\""
+        );
         tracing::debug!("not wanted");
         set_level(LogLevel::Debug);
         tracing::debug!("wanted");
@@ -40,7 +46,7 @@ fn the_log_is_one_line_an_event_and_follows_the_level() {
         text[0]
     );
     assert!(
-        text[0].trim_end().ends_with(r#"count=3 ok=true"#),
+        text[0].trim_end().ends_with(r#"count=3 ok=true share=0.5"#),
         "{}",
         text[0]
     );
@@ -53,7 +59,7 @@ fn the_log_is_one_line_an_event_and_follows_the_level() {
     assert_eq!(value["message"], format!("said \"{hostile}\""));
     assert_eq!(
         value["fields"],
-        serde_json::json!({ "method": hostile, "count": 3, "ok": true })
+        serde_json::json!({ "method": hostile, "count": 3, "ok": true, "share": 0.5 })
     );
 
     for line in text.iter().chain(&json) {

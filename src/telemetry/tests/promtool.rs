@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use super::busy_recorder;
-use crate::{Snapshot, prometheus};
+use crate::prometheus;
 
 #[test]
 fn promtool_accepts_a_scrape() {
@@ -23,9 +23,9 @@ fn promtool_accepts_a_scrape() {
         }
         Err(error) => panic!("promtool did not start: {error}"),
     };
-    let merged =
-        Snapshot::merged([busy_recorder(0).snapshot(), busy_recorder(1).snapshot()]).unwrap();
-    let scrape = prometheus::render(&merged.snapshot);
+    let mut both = busy_recorder(0).snapshot();
+    both.merge(&busy_recorder(1).snapshot()).unwrap();
+    let scrape = prometheus::render(&both);
     lint.stdin
         .take()
         .unwrap()
