@@ -1,5 +1,12 @@
 //! The golden vectors: what each input must come to, spelled out in `tests/vectors`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod vectors;
 
 use vectors::Vector;

@@ -1,5 +1,12 @@
 //! Properties: what must hold for every input, not only for the vectors.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod vectors;
 
 use proptest::prelude::*;
