@@ -1,8 +1,13 @@
 //! Load generator and synthetic providers: what tests, `livechain load`, `livechain demo` and the comparison
 //! harness measure with. Knows nothing of livechain, so that what is measured never shapes the ruler.
 
+pub mod cpu;
+mod fields;
+mod hex;
+pub mod load;
 pub mod provider;
 mod rng;
+mod scan;
 mod transport;
 
 pub use rng::Rng;

@@ -24,7 +24,6 @@ mod fixtures;
 mod latency;
 mod ledger;
 mod request;
-mod scan;
 mod script;
 mod tally;
 #[cfg(test)]

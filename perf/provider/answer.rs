@@ -2,14 +2,15 @@
 //! bytes into a buffer; knows no HTTP and never waits.
 
 use super::Shared;
-use super::blocks::{self, BlockShape, LogShape, quantity, quoted, seed_of};
+use super::blocks::{self, BlockShape, LogShape, quoted};
 use super::chain::GENESIS_TIME_S;
 use super::exchange::first;
 use super::fault::Fault;
 use super::ledger::{FilterKind, Taken};
-use super::scan::{self, CallView};
 use super::script::Scene;
 use crate::Rng;
+use crate::hex::{self, parse_quantity, quantity, seed_of};
+use crate::scan::{self, CallView};
 use std::sync::atomic::Ordering;
 
 /// An error that a node answers.
@@ -220,14 +221,9 @@ impl View<'_> {
             b"safe" => Some(self.head.saturating_sub(32)),
             b"finalized" => Some(self.head.saturating_sub(64)),
             b"earliest" => Some(0),
-            _ => hex(tag).filter(|&number| number <= self.head),
+            _ => parse_quantity(tag).filter(|&number| number <= self.head),
         }
     }
-}
-
-fn hex(text: &[u8]) -> Option<u64> {
-    let digits = std::str::from_utf8(text.strip_prefix(b"0x")?).ok()?;
-    u64::from_str_radix(digits, 16).ok()
 }
 
 fn invalid(message: &str) -> NodeError {
@@ -325,7 +321,7 @@ fn lesser(out: &mut Vec<u8>, view: &View<'_>) -> Result<(), NodeError> {
         b"eth_uninstallFilter" => {
             let removed = view
                 .text(0)
-                .and_then(hex)
+                .and_then(parse_quantity)
                 .is_some_and(|id| view.shared.ledger.remove_filter(id));
             out.extend_from_slice(if removed { b"true" } else { b"false" });
         }
@@ -348,7 +344,7 @@ fn quoted_quantity(out: &mut Vec<u8>, value: u64) {
 
 fn quoted_data(out: &mut Vec<u8>, seed: u64, bytes: usize) {
     out.push(b'"');
-    blocks::data(out, seed, bytes);
+    hex::data(out, seed, bytes);
     out.push(b'"');
 }
 
@@ -383,7 +379,7 @@ fn block_receipts(out: &mut Vec<u8>, view: &View<'_>) {
             out.push(b',');
         }
         let mut hash = Vec::with_capacity(66);
-        blocks::data(
+        hex::data(
             &mut hash,
             blocks::block_seed(number, 0).wrapping_add(seed_of(&index.to_le_bytes())),
             32,
@@ -456,7 +452,11 @@ fn send_raw(out: &mut Vec<u8>, view: &View<'_>) -> Result<(), NodeError> {
 }
 
 fn fee_history(out: &mut Vec<u8>, view: &View<'_>) {
-    let count = view.text(0).and_then(hex).unwrap_or(1).clamp(1, 1024);
+    let count = view
+        .text(0)
+        .and_then(parse_quantity)
+        .unwrap_or(1)
+        .clamp(1, 1024);
     let oldest = (view.head + 1).saturating_sub(count);
     out.extend_from_slice(b"{\"oldestBlock\":");
     quoted_quantity(out, oldest);
@@ -482,7 +482,7 @@ fn new_filter(out: &mut Vec<u8>, view: &View<'_>, kind: FilterKind) {
 fn filter_changes(out: &mut Vec<u8>, view: &View<'_>, advance: bool) -> Result<(), NodeError> {
     let id = view
         .text(0)
-        .and_then(hex)
+        .and_then(parse_quantity)
         .ok_or_else(|| invalid("invalid argument 0"))?;
     let ledger = &view.shared.ledger;
     let filter = ledger

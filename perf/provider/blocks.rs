@@ -1,52 +1,9 @@
 //! Writes the large objects of the chain: blocks, transactions, receipts, logs, traces. All of it is derived from
 //! numbers and hashes, so that two providers of one chain agree and a caller gets the same answer twice.
 
+use crate::hex::{data, quantity, seed_of};
 use crate::rng::mix;
 use std::fmt::Write as _;
-
-/// The hash of a string that came in: an address, a hash, call data (FNV-1a, then mixed).
-pub(super) fn seed_of(text: &[u8]) -> u64 {
-    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    mix(hash)
-}
-
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-/// A quantity without leading zeros and without quotes.
-pub(super) fn quantity(out: &mut Vec<u8>, value: u64) {
-    out.extend_from_slice(b"0x");
-    let digits = (64 - (value | 1).leading_zeros()).div_ceil(4);
-    for place in (0..digits).rev() {
-        nibble(out, value >> (place * 4));
-    }
-}
-
-fn nibble(out: &mut Vec<u8>, value: u64) {
-    let index = usize::try_from(value & 15).unwrap_or(0);
-    out.push(DIGITS.get(index).copied().unwrap_or(b'0'));
-}
-
-/// `0x` and as many pseudo-random bytes, without quotes.
-pub(super) fn data(out: &mut Vec<u8>, seed: u64, bytes: usize) {
-    out.extend_from_slice(b"0x");
-    digits(out, seed, bytes);
-}
-
-fn digits(out: &mut Vec<u8>, seed: u64, bytes: usize) {
-    let mut word = 0;
-    for index in 0..bytes {
-        if index % 8 == 0 {
-            word = mix(seed
-                .wrapping_add(u64::try_from(index).unwrap_or(0))
-                .wrapping_add(1));
-        }
-        nibble(out, word >> 4);
-        nibble(out, word);
-        word >>= 8;
-    }
-}
 
 /// A block's hash as a seed: the same on every provider, another one on a fork.
 pub(super) fn block_seed(number: u64, fork: u64) -> u64 {

@@ -4,10 +4,10 @@
 use super::deliver::{self, After};
 use super::exchange::{Cut, Plan};
 use super::request::{self, Head, Parsed};
-use super::scan::{self, Body, CallView};
 use super::script::{Reader, Scene};
 use super::{Shared, answer};
 use crate::Rng;
+use crate::scan::{self, Body, CallView};
 use crate::transport::Transport;
 use std::io;
 use std::sync::Arc;

@@ -3,9 +3,9 @@
 
 use super::answer;
 use super::fault::Fault;
-use super::scan::CallView;
 use super::script::Scene;
 use crate::Rng;
+use crate::scan::CallView;
 use std::time::Duration;
 
 /// How the end of an answer is spoiled.

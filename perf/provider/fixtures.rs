@@ -1,7 +1,7 @@
 //! Recorded exchanges (`.io` files of ethereum/execution-apis) as a source of answers. Answers are kept and given to
 //! the byte, but for the id, which is the request's.
 
-use super::scan::{self, CallView};
+use crate::scan::{self, CallView};
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ fn key(call: &CallView<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::Fixtures;
-    use crate::provider::scan::{Body, body};
+    use crate::scan::{Body, body};
     use std::fs;
 
     fn answer(fixtures: &Fixtures, request: &str) -> Option<String> {

@@ -1,6 +1,8 @@
 //! Reads the head of an HTTP/1.1 request: as much as a provider needs to find the body. Not a validating parser; what
 //! reaches a provider was written by the proxy under test.
 
+use crate::fields::{decimal, value_of};
+
 /// What the head says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -73,26 +75,6 @@ fn field(line: &[u8], head: &mut Head) -> bool {
         _ => {}
     }
     true
-}
-
-/// The trimmed value, when the line is the field of this (lower-case) name.
-pub(crate) fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    let (field, value) = line.split_at_checked(name.len())?;
-    if !field.eq_ignore_ascii_case(name) {
-        return None;
-    }
-    value.strip_prefix(b":").map(<[u8]>::trim_ascii)
-}
-
-/// A decimal number without sign.
-pub(crate) fn decimal(text: &[u8]) -> Option<usize> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0usize, |sum, &digit| {
-        let digit = digit.is_ascii_digit().then(|| usize::from(digit - b'0'))?;
-        sum.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 #[cfg(test)]

@@ -134,7 +134,6 @@ fn a_throttle_spares_what_is_below_its_rate() {
     // The 200 requests may fall into more than one second, each of which spares ten.
     assert!(throttled >= 100 && throttled <= 190, "{throttled}");
     assert_eq!(provider.hits(id), throttled as u64);
-    assert_eq!(answers.last().map_or(0, Response::status), 429);
 }
 
 #[test]

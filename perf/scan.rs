@@ -1,4 +1,4 @@
-//! Finds `id`, `method` and `params` in a JSON-RPC body without building anything. Skips what it does not need;
+//! Finds the members of JSON-RPC requests and answers without building anything. Skips what it does not need;
 //! promises no validation beyond brackets and quotes.
 
 use std::ops::Range;
@@ -19,24 +19,46 @@ pub(crate) struct CallView<'a> {
 
 /// A body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Body<'a> {
+pub(crate) enum Body<'a> {
     Single(CallView<'a>),
     Batch(Vec<CallView<'a>>),
     Invalid,
 }
 
 /// Reads a request body.
-pub(super) fn body(bytes: &[u8]) -> Body<'_> {
+pub(crate) fn body(bytes: &[u8]) -> Body<'_> {
     let mut cursor = Cursor::new(bytes);
     let parsed = match cursor.peek() {
         Some(b'{') => cursor.call().map(Body::Single),
-        Some(b'[') => cursor.batch().map(Body::Batch),
+        Some(b'[') => cursor.array(Cursor::call).map(Body::Batch),
         _ => None,
     };
     match parsed {
         Some(body) if cursor.at_end() => body,
         _ => Body::Invalid,
     }
+}
+
+/// One answer, as ranges of the body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AnswerView<'a> {
+    pub(crate) id: Option<&'a [u8]>,
+    pub(crate) result: Option<&'a [u8]>,
+    pub(crate) error: Option<&'a [u8]>,
+}
+
+/// Reads a body that is one answer.
+pub(crate) fn answer(bytes: &[u8]) -> Option<AnswerView<'_>> {
+    let mut cursor = Cursor::new(bytes);
+    let answer = cursor.answer()?;
+    cursor.at_end().then_some(answer)
+}
+
+/// Reads a body that is an array of answers.
+pub(crate) fn answers(bytes: &[u8]) -> Option<Vec<AnswerView<'_>>> {
+    let mut cursor = Cursor::new(bytes);
+    let answers = cursor.array(Cursor::answer)?;
+    cursor.at_end().then_some(answers)
 }
 
 /// The value of one member of a JSON object.
@@ -191,20 +213,31 @@ impl<'a> Cursor<'a> {
         Some(call)
     }
 
-    fn batch(&mut self) -> Option<Vec<CallView<'a>>> {
+    fn answer(&mut self) -> Option<AnswerView<'a>> {
+        let mut answer = AnswerView::default();
+        self.object(|name, value| match name {
+            b"id" => answer.id = Some(value),
+            b"result" => answer.result = Some(value),
+            b"error" => answer.error = Some(value),
+            _ => {}
+        })?;
+        Some(answer)
+    }
+
+    fn array<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         self.expect(b'[')?;
-        let mut calls = Vec::new();
+        let mut items = Vec::new();
         if self.peek()? == b']' {
             self.skip(1);
-            return Some(calls);
+            return Some(items);
         }
         loop {
-            calls.push(self.call()?);
+            items.push(item(self)?);
             match self.peek()? {
                 b',' => self.skip(1),
                 b']' => {
                     self.skip(1);
-                    return Some(calls);
+                    return Some(items);
                 }
                 _ => return None,
             }
