@@ -16,6 +16,7 @@ use wire::http1::{
     parse_request_head, parse_response_head,
 };
 use wire::json;
+use wire::params::{BlockParam, LogsFilter, Scratch, block_param, first_string, logs_filter};
 use wire::response::{BatchReplies, BatchShape, ErrorView, IdMatch, Reply, Slot, parse_reply};
 
 /// Compares what came of each vector with what must, and reports all differences at once.
@@ -253,4 +254,49 @@ fn batch_replies() {
             }
         }
     });
+}
+
+fn describe_block(block: BlockParam) -> String {
+    match block {
+        BlockParam::Absent => "-".into(),
+        BlockParam::Opaque => "?".into(),
+        BlockParam::Tag(tag) => tag.name().into(),
+        BlockParam::Number(number) => format!("#{number}"),
+        BlockParam::Hash { hash, .. } => describe_hash(&hash),
+    }
+}
+
+fn describe_hash(hash: &[u8; 32]) -> String {
+    let [a, b, c, d, ..] = hash;
+    format!("0x{a:02x}{b:02x}{c:02x}{d:02x}")
+}
+
+#[test]
+fn call_params() {
+    check("jsonrpc/params.txt", |vector| {
+        // The envelope hands out params without the blanks around them.
+        let params = vector.bytes.trim_ascii();
+        let mut scratch = Scratch::new();
+        let block = describe_block(block_param(Some(params), 1, &mut scratch));
+        let filter = match logs_filter(Some(params), &mut scratch) {
+            LogsFilter::Opaque => "?".into(),
+            LogsFilter::Block { hash } => describe_hash(&hash),
+            LogsFilter::Range { from, to } => {
+                format!("{}..{}", describe_block(from), describe_block(to))
+            }
+        };
+        let first = first_string(params).map_or("-".into(), |first| text(first.of(params)));
+        format!("{block} // {filter} // {first}")
+    });
+}
+
+#[test]
+fn filter_ids() {
+    check(
+        "jsonrpc/filter_ids.txt",
+        |vector| match wire::filter_id::decode(&vector.bytes) {
+            Ok(decoded) => format!("ours {:07x} {}", decoded.tag, text(decoded.digits)),
+            Err(error) => format!("{error:?}"),
+        },
+    );
 }

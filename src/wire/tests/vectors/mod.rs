@@ -1,4 +1,8 @@
 //! Reads the golden vectors (`tests/vectors`, whose README gives the form). Fails loudly on a line that it cannot read.
+#![allow(
+    dead_code,
+    reason = "not every test that includes this looks at every field"
+)]
 
 use std::path::PathBuf;
 
