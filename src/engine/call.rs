@@ -131,6 +131,8 @@ pub struct Call {
     pub(crate) request: Request,
     pub(crate) strategy: StrategyIndex,
     pub(crate) deadline: Instant,
+    /// The client's patience ends before the policy's time-out.
+    pub(crate) hurried: bool,
     /// The policy's limit, and one more once a dead connection was replaced.
     pub(crate) attempts_allowed: usize,
     pub(crate) phase: Phase,
@@ -249,6 +251,7 @@ impl Call {
             request,
             strategy,
             deadline,
+            hurried: false,
             attempts_allowed: usize::from(attempts.clamp(1, crate::config::MAX_ATTEMPTS)),
             phase: Phase::Attempting,
             tried: UpstreamSet::EMPTY,

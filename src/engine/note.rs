@@ -67,6 +67,15 @@ pub enum NoteKind {
         purpose: Purpose,
         /// It is one of a half-open breaker's probes.
         probe: bool,
+        /// The upstream was out, and this was sent all the same: the least bad, or the only one left.
+        forced: bool,
+    },
+    /// A call waits before it goes back to an upstream that failed. The budget was drawn for it.
+    Paused {
+        /// Which call.
+        call: CallId,
+        /// Until when.
+        until: Instant,
     },
     /// An attempt came to its end.
     AttemptFinished {

@@ -290,8 +290,11 @@ impl Board {
             Sample::Neutral => return,
             Sample::Answered(latency) => (ONE, Some(latency)),
             Sample::Refused => (ONE, None),
-            Sample::Failed(weight, latency) => {
-                (ONE - ONE / 100 * u32::from(weight.min(100)), latency)
+            Sample::Failed(weight, waited) => {
+                // It would have taken at least as long as it was waited for; cut short of the mean, that is no news.
+                let believed = Duration::from_micros(cell.latency.us());
+                let health = ONE - ONE / 100 * u32::from(weight.min(100));
+                (health, waited.map(|waited| waited.max(believed)))
             }
         };
         standing.health.add(health, now);

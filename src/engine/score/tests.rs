@@ -1,1 +1,258 @@
-//! Tests.
+//! What the estimates say after which samples.
+
+use super::*;
+
+const A: UpstreamIndex = UpstreamIndex(0);
+const B: UpstreamIndex = UpstreamIndex(1);
+const M: MethodId = MethodId(0);
+const N: MethodId = MethodId(1);
+
+struct Bench {
+    board: Board,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            board: Board::new(2),
+            now: Instant(0),
+        }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        self.now = self.now + Duration::from_millis(millis);
+    }
+
+    fn answer(&mut self, upstream: UpstreamIndex, method: MethodId, millis: u64) {
+        self.end(
+            upstream,
+            method,
+            millis,
+            Sample::Answered(Duration::from_millis(millis)),
+        );
+    }
+
+    fn end(&mut self, upstream: UpstreamIndex, method: MethodId, millis: u64, sample: Sample) {
+        let started = self.now;
+        self.board.started(upstream, method, started);
+        self.wait(millis);
+        self.board
+            .ended(upstream, method, started, sample, self.now);
+    }
+
+    fn estimate(&self, upstream: UpstreamIndex, method: MethodId) -> Estimate {
+        self.board.estimate(upstream, method, self.now)
+    }
+
+    fn latency_ms(&self, upstream: UpstreamIndex, method: MethodId) -> u64 {
+        self.estimate(upstream, method).latency_us / 1_000
+    }
+}
+
+#[test]
+fn the_first_answers_are_averaged() {
+    let mut bench = Bench::new();
+    bench.answer(A, M, 100);
+    assert_eq!(bench.latency_ms(A, M), 100);
+    bench.answer(A, M, 140);
+    let latency = bench.latency_ms(A, M);
+    assert!((119..=121).contains(&latency), "{latency}");
+}
+
+#[test]
+fn one_slow_answer_moves_it_by_a_thirtieth() {
+    let mut bench = Bench::new();
+    for _ in 0..200 {
+        bench.answer(A, M, 20);
+    }
+    bench.answer(A, M, 660);
+    let latency = bench.latency_ms(A, M);
+    assert!((36..=48).contains(&latency), "{latency}");
+}
+
+#[test]
+fn three_in_a_row_replace_it_either_way() {
+    let mut bench = Bench::new();
+    for _ in 0..100 {
+        bench.answer(A, M, 20);
+    }
+    bench.answer(A, M, 200);
+    bench.answer(A, M, 200);
+    assert!(bench.latency_ms(A, M) < 60);
+    bench.answer(A, M, 200);
+    assert_eq!(bench.latency_ms(A, M), 200);
+    bench.answer(A, M, 20);
+    assert!(bench.estimate(A, M).promising);
+    bench.answer(A, M, 20);
+    bench.answer(A, M, 20);
+    assert_eq!(bench.latency_ms(A, M), 20);
+    assert!(!bench.estimate(A, M).promising);
+}
+
+#[test]
+fn answers_on_both_sides_are_no_run() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 20);
+    }
+    for _ in 0..10 {
+        bench.answer(A, M, 100);
+        bench.answer(A, M, 5);
+    }
+    let latency = bench.latency_ms(A, M);
+    assert!((20..60).contains(&latency), "{latency}");
+}
+
+#[test]
+fn what_hangs_counts_while_it_hangs() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 20);
+    }
+    for _ in 0..20 {
+        bench.board.started(A, M, bench.now);
+    }
+    assert_eq!(
+        bench.latency_ms(A, M),
+        20,
+        "what has just been sent is no news"
+    );
+    bench.wait(20);
+    assert_eq!(
+        bench.latency_ms(A, M),
+        20,
+        "nor what takes as long as usual"
+    );
+    bench.wait(480);
+    let latency = bench.latency_ms(A, M);
+    assert!(latency > 150, "{latency}");
+}
+
+#[test]
+fn cancelled_attempts_leave_no_trace() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 20);
+    }
+    let before = bench.estimate(A, M);
+    for _ in 0..5 {
+        bench.board.started(A, M, bench.now);
+        bench
+            .board
+            .ended(A, M, bench.now, Sample::Neutral, bench.now);
+    }
+    assert_eq!(bench.estimate(A, M), before);
+    assert_eq!(bench.board.in_flight(A), 0);
+}
+
+#[test]
+fn a_method_never_seen_there_is_guessed_from_the_upstreams_usual_ratio() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 10);
+        bench.answer(B, M, 40);
+    }
+    for _ in 0..20 {
+        bench.answer(A, N, 100);
+    }
+    let guess = bench.latency_ms(B, N);
+    assert!((130..=500).contains(&guess), "{guess}");
+    assert!(guess > bench.latency_ms(A, N));
+    assert_eq!(bench.estimate(B, N).silent_for_us, u64::MAX);
+}
+
+#[test]
+fn the_unknown_is_average_and_cold_until_it_has_been_tried() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 30);
+    }
+    let unknown = bench.estimate(B, M);
+    assert_eq!(unknown.latency_us / 1_000, 30);
+    assert!(unknown.cold && !bench.estimate(A, M).cold);
+    for _ in 0..TRIAL_SAMPLES {
+        bench.answer(B, M, 30);
+    }
+    assert!(!bench.estimate(B, M).cold);
+}
+
+#[test]
+fn failures_cost_and_are_forgiven() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 10);
+    }
+    let healthy = bench.estimate(A, M).cost_us;
+    for _ in 0..200 {
+        bench.end(A, M, 10, Sample::Failed(100, None));
+    }
+    let broken = bench.estimate(A, M);
+    assert!(broken.cost_us >= healthy * 60, "{broken:?}");
+    assert_eq!(
+        broken.latency_us, healthy,
+        "a quick failure says nothing of latency"
+    );
+    bench.wait(30_000);
+    bench.answer(A, M, 10);
+    assert!(bench.estimate(A, M).health > ONE * 9 / 10);
+}
+
+#[test]
+fn a_time_out_is_a_lower_bound_of_the_latency() {
+    let mut bench = Bench::new();
+    bench.end(
+        A,
+        M,
+        1_000,
+        Sample::Failed(100, Some(Duration::from_millis(1_000))),
+    );
+    assert_eq!(bench.latency_ms(A, M), 1_000);
+    // One that was cut short of what is believed does not make it look faster.
+    bench.end(
+        A,
+        M,
+        10,
+        Sample::Failed(100, Some(Duration::from_millis(10))),
+    );
+    assert_eq!(bench.latency_ms(A, M), 1_000);
+}
+
+#[test]
+fn a_refusal_is_health_without_latency() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.answer(A, M, 50);
+    }
+    for _ in 0..100 {
+        bench.end(A, M, 1, Sample::Refused);
+    }
+    assert_eq!(bench.latency_ms(A, M), 50);
+    assert_eq!(bench.estimate(A, M).health, ONE);
+}
+
+#[test]
+fn absurd_latencies_do_not_overflow() {
+    let mut bench = Bench::new();
+    for _ in 0..10 {
+        bench.board.started(A, M, bench.now);
+        let sample = Sample::Answered(Duration::MAX);
+        bench.board.ended(A, M, bench.now, sample, bench.now);
+        bench.end(A, M, 0, Sample::Answered(Duration::ZERO));
+    }
+    let estimate = bench.estimate(A, M);
+    assert!(estimate.cost_us >= 1 && estimate.latency_us <= MAX_LATENCY_US);
+}
+
+#[test]
+fn what_does_not_exist_is_ignored() {
+    let mut bench = Bench::new();
+    let nobody = UpstreamIndex(9);
+    bench.board.started(nobody, M, bench.now);
+    bench
+        .board
+        .ended(nobody, M, bench.now, Sample::Neutral, bench.now);
+    assert!(bench.estimate(nobody, M).cold);
+    bench.answer(A, MethodId::OTHER, 5);
+    assert_eq!(bench.latency_ms(A, MethodId::OTHER), 5);
+}

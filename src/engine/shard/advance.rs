@@ -102,6 +102,12 @@ impl Shard {
         let can_return = !call.may_return.minus(call.returned).is_empty() && until < call.deadline;
         if can_return && self.take_from_budget(call, 1, now) {
             call.phase = Phase::Backoff { until };
+            let id = call.id;
+            self.note(
+                now,
+                call.request.chain,
+                NoteKind::Paused { call: id, until },
+            );
         } else {
             self.give_up(call, now);
         }
@@ -114,10 +120,10 @@ impl Shard {
         }
         let may_return = call.may_return.minus(call.returned);
         let target = self.chain(call.request.chain).and_then(|chain| {
-            let mut open = may_return
-                .iter()
-                .filter(|&index| chain.admits_least_bad(index, now));
-            open.next()
+            let panicking = chain.is_panicking(now);
+            let admits =
+                |index| chain.admits(index, now) || panicking && chain.admits_least_bad(index, now);
+            may_return.iter().find(|&index| admits(index))
         });
         match target {
             Some(upstream) => {
@@ -186,6 +192,7 @@ impl Shard {
         let limit = state
             .upstream(index)
             .map(|upstream| upstream.config.timeout);
+        let forced = !state.admits(index, now);
         let permits = state.admit(index, method, now, &mut |kind| {
             self.notes.push(now, chain, kind)
         });
@@ -225,6 +232,7 @@ impl Shard {
                 upstream: index,
                 purpose,
                 probe: permits.breaker.is_probe(),
+                forced,
             },
         );
         call.push(Action::Dispatch {

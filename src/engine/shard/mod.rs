@@ -95,6 +95,7 @@ impl Shard {
             deadline,
             policy.attempts,
         );
+        call.hurried = request.deadline < now + policy.timeout;
         if deadline <= now {
             let fault = Fault::unsent(FaultClass::DeadlineExceeded, "no_time_left");
             self.emit(&mut call, fault, now);
@@ -239,7 +240,8 @@ impl Shard {
         let is_replaceable = call.live(id).is_some_and(|attempt| !attempt.committed)
             && call.may_send_again(call.sent || sent)
             && !call.replaced_connection
-            && now < call.deadline;
+            && now < call.deadline
+            && self.admits_again(call, id, now);
         if !is_replaceable || !self.take_from_budget(call, 1, now) {
             return self.finished(call, id, Err(fault), now);
         }
@@ -255,5 +257,14 @@ impl Shard {
             .map(|chain| chain.eligible(call, now).0);
         let has_others = others.is_some_and(|others| !others.is_empty());
         self.dispatch(call, attempt.upstream, Purpose::Fresh, has_others, now);
+    }
+
+    /// Is the upstream of an attempt still one to send to?
+    fn admits_again(&self, call: &Call, id: AttemptId, now: Instant) -> bool {
+        let chain = self.chain(call.request.chain);
+        let upstream = call.upstream_of(id);
+        chain
+            .zip(upstream)
+            .is_some_and(|(chain, upstream)| chain.admits(upstream, now))
     }
 }

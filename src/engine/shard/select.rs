@@ -51,7 +51,11 @@ impl Chain {
         left_out.take(LeftOutBy::Quarantined, &mut rest, quarantined);
         let held = self.having(rest, |_, upstream| !upstream.throttle.admits(now));
         left_out.take(LeftOutBy::HoldOff, &mut rest, held);
-        let open = self.having(rest, |_, upstream| !upstream.breaker.admits(now));
+        // A call with an effect is no probe: what it finds out may cost the client a doubt.
+        let may_probe = request.effect == Effect::None;
+        let open = self.having(rest, |_, upstream| {
+            !upstream.breaker.admits(now) || !may_probe && upstream.breaker.wants_probe(now)
+        });
         left_out.take(LeftOutBy::BreakerOpen, &mut rest, open);
         let banned = self.having(rest, |_, upstream| {
             upstream.bans.contains(request.method, now)
@@ -100,12 +104,17 @@ impl Chain {
     /// At least half of the chain's upstreams are out for their health: then a retry may go to one that is out, too, since little
     /// is left to protect and one that has come back is worth finding (Envoy's panic threshold, for small pools).
     pub(super) fn is_panicking(&self, now: Instant) -> bool {
-        let well = self.having(self.reachable, |_, upstream| {
+        let well = self.having(self.reachable, |index, _| self.admits(index, now));
+        2 * well.len() <= self.upstreams.len()
+    }
+
+    /// Would its breaker, its hold-off and its quarantine admit an attempt now?
+    pub(super) fn admits(&self, index: UpstreamIndex, now: Instant) -> bool {
+        self.upstream(index).is_some_and(|upstream| {
             upstream.quarantine.admits(now)
                 && upstream.throttle.admits(now)
                 && upstream.breaker.admits(now)
-        });
-        2 * well.len() <= self.upstreams.len()
+        })
     }
 
     /// May an attempt be made there although it is out, as the least bad? Never before its own Retry-After, never on

@@ -112,10 +112,11 @@ impl Shard {
         }
     }
 
-    /// Was the attempt given so long that not answering is the upstream's failure, and not a short deadline's or a slow reader's?
+    /// Was the attempt given so long that not answering is the upstream's failure? Not if the client's own haste or its slow
+    /// reading used the time up.
     fn had_its_time(&self, call: &Call, attempt: &Attempt, now: Instant) -> bool {
-        if attempt.committed {
-            return false;
+        if attempt.committed || !call.hurried {
+            return !attempt.committed;
         }
         let waited = now.saturating_duration_since(attempt.started);
         let limit = self

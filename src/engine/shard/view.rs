@@ -60,9 +60,7 @@ impl Shard {
         let (health, relative) = state.board.standing(upstream);
         let reachable = state.reachable.contains(upstream);
         let late = state.heads.is_late(upstream, now);
-        let admitted = member.breaker.admits(now)
-            && member.throttle.admits(now)
-            && member.quarantine.admits(now);
+        let admitted = state.admits(upstream, now);
         let height = state.heads.height(upstream);
         Some(UpstreamView {
             chain,
