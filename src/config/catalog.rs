@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use crate::model::Strategy;
+
 /// The strategies that a configuration may name.
 #[derive(Debug, Clone, Default)]
 pub struct StrategyCatalog {
-    /// One for each registered strategy.
+    /// One for each registered strategy; the first is the default.
     pub strategies: Vec<StrategyDescription>,
 }
 
@@ -86,6 +88,14 @@ impl StrategyCatalog {
         Self {
             strategies: names.iter().map(plain).collect(),
         }
+    }
+
+    /// What a chain uses that names no strategy: the first, or what the model says of itself.
+    #[must_use]
+    pub fn default_strategy(&self) -> Strategy {
+        self.strategies
+            .first()
+            .map_or_else(Strategy::default, |first| Strategy::named(first.name))
     }
 
     /// The strategy called `name`.

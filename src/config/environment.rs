@@ -156,3 +156,6 @@ fn replace<'a>(
 pub(crate) fn escape(text: &str) -> String {
     text.replace("${", "$${")
 }
+
+#[cfg(test)]
+mod tests;

@@ -209,7 +209,7 @@ section! {
         optional priority: Whole<1, 1_000_000>,
         /// Share for strategies that go by it, beside the other upstreams' weights; 0 is none.
         optional weight: Whole<0, 1_000_000>,
-        /// Headers added to each request, by name.
+        /// Headers added to each request, by name: a value, or `{ value_file: … }` with the file that holds it.
         optional headers: Named<HeaderValue>,
         /// Which methods it is asked.
         optional methods: MethodFilter,
@@ -337,11 +337,11 @@ impl Read for Cores {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         if !matches!(node.value, Value::List(_)) {
             let expected = "`auto`, a number from 1 to 1024, or a list of processor numbers";
-            return reader.public(node, expected, |text| {
+            return reader.public(node, "a choice of processors", expected, |text| {
                 if text == "auto" {
                     return Some(Self::Auto);
                 }
-                let count = text.parse::<u16>().ok()?;
+                let count = u16::try_from(crate::scalar::parse_whole(text)?).ok()?;
                 (1..=1024).contains(&count).then_some(Self::Count(count))
             });
         }

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 pub(crate) use number::{Fraction, Size, Span, Whole};
 pub(crate) use place::{Address, AdminAddress, FilePath, LogTarget, SecretText, WebOrigin};
-pub(crate) use word::{NAME_RULE, Name, Pattern, ServerName, is_name};
+pub(crate) use word::{NAME_RULE, Name, PATTERN_RULE, Pattern, ServerName, is_name};
 
 use crate::read::{At, Named, Read, Reader};
 use crate::tree::Node;
@@ -140,7 +140,12 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 
 impl Read for bool {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.public(node, "`true` or `false`", crate::scalar::parse_flag)
+        reader.public(
+            node,
+            "`true` or `false`",
+            "`true` or `false`",
+            crate::scalar::parse_flag,
+        )
     }
 }
 

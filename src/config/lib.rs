@@ -12,6 +12,7 @@ mod file;
 mod kind;
 mod load;
 pub mod model;
+mod path;
 mod problem;
 mod read;
 mod reference;

@@ -36,7 +36,7 @@ pub fn load(
             };
             return Err(whole(
                 &name,
-                format!("the file cannot be read: {}", error.kind()),
+                format!("the file cannot be read: {}", crate::read::reason(&error)),
                 &remedy,
             ));
         }

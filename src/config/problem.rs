@@ -144,10 +144,19 @@ pub(crate) fn suggestion<'a>(
     given: &str,
     known: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let given = given.to_ascii_lowercase();
+    let given: String = given.to_ascii_lowercase().chars().take(64).collect();
+    let distance = |candidate: &str| {
+        let extends =
+            given.len() >= 3 && candidate.starts_with(&given) || given.starts_with(candidate);
+        if extends {
+            1
+        } else {
+            strsim::damerau_levenshtein(&given, candidate)
+        }
+    };
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&given, candidate), candidate))
+        .map(|candidate| (distance(candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

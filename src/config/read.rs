@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::StrategyCatalog;
 use crate::environment::{Environment, substitute};
+use crate::path::Path as KeyPath;
 use crate::problem::{Problem, is_shown_whole, shown, suggestion};
 use crate::source::{Place, Source};
 use crate::tree::{Entry, Node, Value};
@@ -42,7 +43,7 @@ pub(crate) struct Reader<'a> {
     /// Folder that relative paths start from.
     pub(crate) folder: &'a Path,
     problems: Vec<Problem>,
-    path: String,
+    path: KeyPath,
     /// Place of the innermost key or list item.
     here: Place,
 }
@@ -62,7 +63,7 @@ impl<'a> Reader<'a> {
             catalog,
             folder,
             problems,
-            path: String::new(),
+            path: KeyPath::default(),
             here,
         }
     }
@@ -79,18 +80,15 @@ impl<'a> Reader<'a> {
         self.problems
     }
 
-    /// Whether one of a section's keys was told of.
-    pub(crate) fn has_problem_under(&self, section: &str, keys: &[&str]) -> bool {
-        let under = |problem: &Problem, key: &&str| {
+    /// Whether a problem was told at this key or below: what is missing there needs no second one.
+    pub(crate) fn is_troubled(&self, path: &str) -> bool {
+        let below = |problem: &Problem| {
             problem
                 .path
-                .strip_prefix(section)
-                .and_then(|rest| rest.strip_prefix('.'))
-                == Some(*key)
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        self.problems
-            .iter()
-            .any(|problem| keys.iter().any(|key| under(problem, key)))
+        self.problems.iter().any(below)
     }
 
     pub(crate) const fn has_problems(&self) -> bool {
@@ -106,7 +104,7 @@ impl<'a> Reader<'a> {
     ) {
         let origin = Origin {
             place,
-            path: self.path.clone(),
+            path: self.path.as_str().to_owned(),
         };
         self.problem_at(&origin, message, remedy);
     }
@@ -211,14 +209,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A value of a public kind: its text is revealed, and shown when it cannot be parsed.
+    /// A value of a public kind: its text is revealed, and shown when it cannot be parsed. `what`
+    /// names the kind, `how` shows how it is written.
     pub(crate) fn public<T>(
         &mut self,
         node: &Node,
-        expected: &str,
+        what: &str,
+        how: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let text = self.text(node, expected)?;
+        let text = self.text(node, how)?;
         self.reveal(node);
         parse(&text).or_else(|| {
             // A text from the environment is not the file's; it may be a key in the wrong place.
@@ -229,8 +229,8 @@ impl<'a> Reader<'a> {
             };
             self.problem(
                 node.place,
-                format!("{given} is not {expected}"),
-                format!("write {expected}"),
+                format!("{given} is not {what}"),
+                format!("write {how}"),
             );
             None
         })
@@ -249,22 +249,8 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let length = self.path.len();
-        let plain = key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-        if length > 0 {
-            self.path.push('.');
-        }
-        if plain {
-            self.path.push_str(key);
-        } else {
-            self.path.push_str(&shown(key).replace('`', "\""));
-        }
-        let outer = std::mem::replace(&mut self.here, place);
-        let result = read(self);
-        self.here = outer;
-        self.path.truncate(length);
-        result
+        self.path.push_key(key);
+        self.inside(length, place, read)
     }
 
     fn under_index<T>(
@@ -274,7 +260,11 @@ impl<'a> Reader<'a> {
         read: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        self.path.push_index(index);
+        self.inside(length, place, read)
+    }
+
+    fn inside<T>(&mut self, length: usize, place: Place, read: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::replace(&mut self.here, place);
         let result = read(self);
         self.here = outer;
@@ -285,7 +275,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn origin(&self, place: Place) -> Origin {
         Origin {
             place,
-            path: self.path.clone(),
+            path: self.path.as_str().to_owned(),
         }
     }
 
@@ -339,7 +329,7 @@ impl<'a> Reader<'a> {
         let entries = self.entries(node, "a mapping")?;
         for entry in entries {
             let known = keys.iter().any(|(name, _)| *name == entry.key);
-            let extension = self.path.is_empty() && entry.key.starts_with("x-");
+            let extension = (self.path.len() == 0) && entry.key.starts_with("x-");
             if known || extension {
                 continue;
             }
@@ -370,7 +360,7 @@ impl<'a> Reader<'a> {
                     reader.problem(
                         here,
                         format!("`{name}` is missing"),
-                        format!("add `{name}:`"),
+                        format!("add `{name}: …`"),
                     );
                 });
             }
@@ -424,7 +414,7 @@ impl<'a> Reader<'a> {
         match self.environment.file(path) {
             Ok(content) => Some(content),
             Err(error) => {
-                let message = format!("the file cannot be read: {}", error.kind());
+                let message = format!("the file cannot be read: {}", reason(&error));
                 self.problem_at(
                     origin,
                     message,
@@ -433,6 +423,14 @@ impl<'a> Reader<'a> {
                 None
             }
         }
+    }
+}
+
+/// Why a file cannot be read, in words of the field.
+pub(crate) fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => kind.to_string(),
     }
 }
 

@@ -34,7 +34,9 @@ pub fn reference(catalog: &StrategyCatalog) -> String {
     let mut page = INTRODUCTION.to_owned();
     let sections = schema.get("$defs").cloned().unwrap_or_default();
     section(&mut page, "The file", &schema, "", &sections);
-    strategies(&mut page, catalog);
+    if !catalog.strategies.is_empty() {
+        strategies(&mut page, catalog);
+    }
     page
 }
 
@@ -83,7 +85,7 @@ fn section(page: &mut String, title: &str, schema: &Value, path: &str, sections:
         // A section that two keys share is described where it is met first.
         let title = format!("`{inner_path}`");
         if let Some(inner) = sections.get(&name)
-            && name != "Strategy"
+            && inner.get("properties").is_some()
             && !(name == "MethodRule" && path.starts_with("chains"))
         {
             section(page, &title, inner, &inner_path, sections);

@@ -159,3 +159,6 @@ fn scaled((whole, fraction): Decimal<'_>, scale: u64) -> Option<u64> {
     }
     Some(total)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub fn schema(catalog: &StrategyCatalog) -> Value {
     let generator = SchemaGenerator::from(SchemaSettings::draft2020_12());
     let mut root = Value::from(generator.into_root_schema_for::<File>());
     let mut sections = root.get_mut("$defs").map(Value::take).unwrap_or_default();
-    fill_defaults(&mut root, &mut sections);
+    fill_defaults(&mut root, &mut sections, catalog);
     for section in sections
         .as_object_mut()
         .into_iter()
@@ -42,11 +42,16 @@ pub fn schema(catalog: &StrategyCatalog) -> Value {
 }
 
 /// Writes the model's defaults beside the keys.
-fn fill_defaults(root: &mut Value, sections: &mut Value) {
+fn fill_defaults(root: &mut Value, sections: &mut Value, catalog: &StrategyCatalog) {
     let Ok(url) = UpstreamUrl::parse("https://localhost") else {
         return;
     };
-    let chain = Chain::new("default", None, vec![Upstream::new("default", url)]);
+    let upstreams = vec![Upstream::new("default", url)];
+    let strategy = catalog.default_strategy();
+    let chain = Chain {
+        strategy,
+        ..Chain::new("default", None, upstreams)
+    };
     let defaults = Config::of_chains(vec![chain]).to_json();
     let chain = defaults
         .pointer("/chains/default")
@@ -111,16 +116,19 @@ const REFERENCE: &str = r"\$\{";
 fn admit_references(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(admit_references),
+        Value::Object(map) if map.contains_key("enum") => {
+            map.remove("type");
+            let words = map.remove("enum");
+            let reference = json!({ "type": "string", "pattern": REFERENCE });
+            map.insert("anyOf".to_owned(), json!([{ "enum": words }, reference]));
+        }
         Value::Object(map) => {
             admit_reference(map);
-            for (key, value) in map.iter_mut() {
-                if !matches!(
-                    key.as_str(),
-                    "default" | "description" | "enum" | "type" | "required"
-                ) {
-                    admit_references(value);
-                }
-            }
+            let nested =
+                |key: &str| !matches!(key, "default" | "description" | "type" | "required");
+            map.iter_mut()
+                .filter(|(key, _)| nested(key))
+                .for_each(|(_, value)| admit_references(value));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
@@ -136,12 +144,6 @@ fn admit_reference(map: &mut Map<String, Value>) {
         let kinds = json!([kind, "string"]);
         map.insert("type".to_owned(), kinds);
         map.insert("pattern".to_owned(), json!(REFERENCE));
-    } else if let Some(words) = map.remove("enum") {
-        map.remove("type");
-        map.insert(
-            "anyOf".to_owned(),
-            json!([{ "enum": words }, { "type": "string", "pattern": REFERENCE }]),
-        );
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Source {
     content: Vec<Range<usize>>,
     /// Bytes of keys and of values of public kinds.
     public: Vec<Range<usize>>,
+    /// Whether nothing is known about the content but where lines begin.
+    opaque: bool,
 }
 
 /// Longest excerpt, in characters.
@@ -37,6 +39,7 @@ impl Source {
             lines,
             content: Vec::new(),
             public: Vec::new(),
+            opaque: false,
         }
     }
 
@@ -58,7 +61,7 @@ impl Source {
     /// When nothing is known about the content (the parser gave up): hides everything but what
     /// begins a line as a key does.
     pub(crate) fn hide_all_but_keys(&mut self) {
-        self.content = vec![0..self.text.len()];
+        self.opaque = true;
         let keys = self
             .lines
             .iter()
@@ -117,12 +120,15 @@ impl Source {
         }
     }
 
-    /// Keys, values of public kinds, blanks, and the marks of structure between them.
+    /// Keys, values of public kinds, and the blanks and marks of structure between them.
     fn is_public(&self, offset: usize, character: char) -> bool {
-        if covers(&self.public, offset) || character == ' ' {
+        if covers(&self.public, offset) {
             return true;
         }
-        let mark = matches!(character, '[' | ']' | '{' | '}' | ',' | ':' | '-');
+        if self.opaque {
+            return matches!(character, ' ' | '[' | ']' | '{' | '}' | ',' | '"' | '\'');
+        }
+        let mark = matches!(character, ' ' | '[' | ']' | '{' | '}' | ',' | ':' | '-');
         mark && !covers(&self.content, offset)
     }
 }

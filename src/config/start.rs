@@ -1,5 +1,6 @@
 //! Configurations made without a file: `serve --upstream URL …`, the demo, tests.
 
+use crate::catalog::StrategyCatalog;
 use crate::model::{
     Chain, Config, Probe, Resolver, Retry, Server, Strategy, Upstream, UpstreamUrl,
 };
@@ -24,11 +25,11 @@ impl Config {
     }
 
     /// A configuration of one chain, [`DEFAULT_CHAIN`], whose id is learned, with an upstream for
-    /// each URL, named by its host.
+    /// each URL, named by its host, and the catalog's default strategy.
     ///
     /// # Errors
     /// Each URL that cannot be an upstream's, as `--upstream[0]`.
-    pub fn from_upstreams(urls: &[String]) -> Result<Self, Problems> {
+    pub fn from_upstreams(urls: &[String], catalog: &StrategyCatalog) -> Result<Self, Problems> {
         let mut problems = Vec::new();
         let mut upstreams: Vec<Upstream> = Vec::new();
         if urls.is_empty() || urls.len() > MAX_UPSTREAMS {
@@ -56,11 +57,12 @@ impl Config {
         if !problems.is_empty() {
             return Err(Problems::new(problems));
         }
-        Ok(Self::of_chains(vec![Chain::new(
-            DEFAULT_CHAIN,
-            None,
-            upstreams,
-        )]))
+        let strategy = catalog.default_strategy();
+        let chain = Chain {
+            strategy,
+            ..Chain::new(DEFAULT_CHAIN, None, upstreams)
+        };
+        Ok(Self::of_chains(vec![chain]))
     }
 }
 

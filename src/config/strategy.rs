@@ -94,7 +94,9 @@ fn option(
         return None;
     }
     let expected = expectation(&description.kind);
-    let setting = reader.public(&entry.value, &expected, |text| setting(description, text))?;
+    let setting = reader.public(&entry.value, &expected, &expected, |text| {
+        setting(description, text)
+    })?;
     Some((entry.key.clone(), setting))
 }
 

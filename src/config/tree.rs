@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde_saphyr::granit_parser::{Event, Marker, Options, Parser, ScalarStyle, Span};
 
+use crate::path::Path;
 use crate::problem::{Problem, shown};
 use crate::source::{Place, Source};
 
@@ -127,8 +128,7 @@ impl Builder {
                 Ok(event) => event,
                 Err(error) => {
                     let message = format!("this is not YAML: {}", error.kind());
-                    let remedy =
-                        "look at the indentation, quotes and brackets here and on the line before";
+                    let remedy = syntax_remedy(text, error.marker().line());
                     self.problem(place(*error.marker()), message, remedy);
                     return false;
                 }
@@ -332,7 +332,8 @@ impl Builder {
                             shown(&text),
                             first.place.line
                         );
-                        self.problem(place, message, "keep one of them");
+                        let path = self.path_to(&text);
+                        self.problem_at(path, place, message, "keep one of them");
                     } else if entries.len() == MAX_KEYS {
                         let message = format!("more than {MAX_KEYS} keys in one mapping");
                         self.problem(
@@ -393,17 +394,61 @@ impl Builder {
         );
     }
 
+    /// Tells a problem at the value or key that is being read.
     fn problem(&mut self, place: Place, message: String, remedy: &str) {
+        let path = self.key_path().as_str().to_owned();
+        self.problem_at(path, place, message, remedy);
+    }
+
+    /// The key that is being read, through all open collections.
+    fn key_path(&self) -> Path {
+        let mut path = Path::default();
+        for frame in &self.stack {
+            match &frame.content {
+                Content::List(items) => path.push_index(items.len()),
+                Content::Map {
+                    key:
+                        Some(Key {
+                            text: Some(text), ..
+                        }),
+                    ..
+                } => path.push_key(text),
+                Content::Map { .. } => {}
+            }
+        }
+        path
+    }
+
+    /// A key of the innermost mapping.
+    fn path_to(&self, key: &str) -> String {
+        let mut path = self.key_path();
+        path.push_key(key);
+        path.as_str().to_owned()
+    }
+
+    fn problem_at(&mut self, path: String, place: Place, message: String, remedy: &str) {
         self.problems.push(Problem {
             file: self.file.clone(),
             line: place.line,
             column: place.column,
-            path: String::new(),
+            path,
             message,
             remedy: remedy.to_owned(),
             excerpt: None,
         });
     }
+}
+
+/// What to do about a syntax error on `line`, from 1.
+fn syntax_remedy(text: &str, line: usize) -> &'static str {
+    let line = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+    if line.contains("${") {
+        return "quote references inside `{ … }` and `[ … ]`: `\"${NAME}\"`";
+    }
+    if line.trim_start_matches(' ').starts_with('\t') {
+        return "indent with blanks, not with tabs";
+    }
+    "look at the indentation, quotes and brackets here and on the line before"
 }
 
 /// Number of values in a tree, and its depth. The depth is at most [`MAX_DEPTH`].

@@ -70,8 +70,8 @@ impl UpstreamUrl {
         let host = checked_host(host)?;
         let port = match port {
             None => Self::default_port(tls),
-            Some(port) => match port.parse::<u16>() {
-                Ok(port) if port > 0 => port,
+            Some(port) => match parse_port(port) {
+                Some(port) if port > 0 => port,
                 _ => {
                     return fault(
                         "the port of the URL is not a number from 1 to 65535",
@@ -161,6 +161,11 @@ fn split_host(authority: &str) -> Result<(&str, Option<&str>), UrlFault> {
     }
 }
 
+/// Digits alone: the standard library would also take a sign.
+pub(crate) fn parse_port(text: &str) -> Option<u16> {
+    crate::scalar::parse_whole(text).and_then(|port| u16::try_from(port).ok())
+}
+
 /// The host in lower case, without brackets.
 fn checked_host(host: &str) -> Result<String, UrlFault> {
     if let Some(address) = host
@@ -224,9 +229,7 @@ pub(crate) fn is_origin(text: &str) -> bool {
     let Ok((host, port)) = split_host(host) else {
         return false;
     };
-    legal_scheme
-        && checked_host(host).is_ok()
-        && port.is_none_or(|port| port.parse::<u16>().is_ok())
+    legal_scheme && checked_host(host).is_ok() && port.is_none_or(|port| parse_port(port).is_some())
 }
 
 /// How many bytes of a URL may be shown: scheme and host, if it is as plain as that.
@@ -236,7 +239,7 @@ pub(crate) fn public_prefix(text: &str) -> Option<usize> {
     let authority = rest.get(..end)?;
     let known = matches!(scheme, "http" | "https" | "ws" | "wss");
     let (host, port) = split_host(authority).ok()?;
-    let plain = checked_host(host).is_ok() && port.is_none_or(|port| port.parse::<u16>().is_ok());
+    let plain = checked_host(host).is_ok() && port.is_none_or(|port| parse_port(port).is_some());
     (known && plain).then_some(scheme.len() + 3 + end)
 }
 
@@ -327,3 +330,6 @@ pub(crate) fn is_unusable(host: &str) -> bool {
         Err(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

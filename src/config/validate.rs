@@ -8,6 +8,7 @@ mod upstream;
 pub(crate) use upstream::MAX_UPSTREAMS;
 
 use crate::file;
+use crate::kind::PATTERN_RULE;
 use crate::model::{Config, MethodPattern, MethodRule, Resolver, Retry};
 use crate::problem::shown;
 use crate::read::{At, Named, Reader};
@@ -67,9 +68,7 @@ pub(crate) fn rules(named: Named<file::MethodRule>, reader: &mut Reader<'_>) -> 
                 "{} is neither a method's name nor a pattern",
                 shown(&key.value)
             );
-            let remedy =
-                "write letters, digits and `_`, with a `*` nowhere but at the end, as in `debug_*`";
-            reader.problem_at(&key.origin, message, remedy);
+            reader.problem_at(&key.origin, message, format!("write {PATTERN_RULE}"));
             continue;
         };
         let file::MethodRule {

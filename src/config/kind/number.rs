@@ -52,22 +52,32 @@ fn in_range<T: PartialOrd>(
 
 impl<const MIN: u64, const MAX: u64> Read for Whole<MIN, MAX> {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let value = reader.public(node, "a whole number, as in `10`", parse_whole)?;
+        let value = reader.public(
+            node,
+            "a whole number",
+            "digits alone, as in `10`",
+            parse_whole,
+        )?;
         in_range(node, reader, value, [MIN, MAX], u64::to_string).map(Self)
     }
 }
 
 impl<const MIN: u64, const MAX: u64> Read for Size<MIN, MAX> {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let value = reader.public(node, "a size, as in `64KiB` or `5MiB`", parse_size)?;
+        let value = reader.public(
+            node,
+            "a size",
+            "a size as in `64KiB`, `5MiB` or `10MB`",
+            parse_size,
+        )?;
         in_range(node, reader, value, [MIN, MAX], |bytes| format_size(*bytes)).map(Self)
     }
 }
 
 impl<const MIN: u64, const MAX: u64> Read for Span<MIN, MAX> {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let expected = "a duration with its unit, as in `250ms`, `10s` or `1m30s`";
-        let value = reader.public(node, expected, parse_duration)?;
+        let how = "a number with its unit, as in `250ms`, `10s` or `1m30s`";
+        let value = reader.public(node, "a duration", how, parse_duration)?;
         let bounds = [Duration::from_millis(MIN), Duration::from_millis(MAX)];
         in_range(node, reader, value, bounds, |span| format_duration(*span)).map(Self)
     }
@@ -78,7 +88,8 @@ impl Read for Fraction {
         reader
             .public(
                 node,
-                "a share from 0 to 1, as in `20%` or `0.2`",
+                "a share from 0 to 1",
+                "it as in `20%` or `0.2`",
                 parse_share,
             )
             .map(Self)
@@ -95,6 +106,9 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Whole<MIN, MAX> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        if MIN == MAX {
+            return json_schema!({ "title": format!("`{MIN}`"), "const": MIN });
+        }
         json_schema!({
             "title": "number",
             "type": "integer",

@@ -13,18 +13,23 @@ use crate::tree::Node;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address(pub(crate) SocketAddr);
 
-const ADDRESS_RULE: &str = "an address with a port, as in `127.0.0.1:8545` or `[::]:8545`";
+const ADDRESS_RULE: &str = "both in numbers, as in `127.0.0.1:8545` or `[::]:8545`";
 
 impl Read for Address {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.public(node, ADDRESS_RULE, parse_address).map(Self)
+        reader
+            .public(node, "an address with a port", ADDRESS_RULE, parse_address)
+            .map(Self)
     }
 }
 
 /// `localhost` is IPv4's: a name that resolves to two addresses cannot be one listener.
 fn parse_address(text: &str) -> Option<SocketAddr> {
     match text.strip_prefix("localhost:") {
-        Some(port) => Some(SocketAddr::from(([127, 0, 0, 1], port.parse().ok()?))),
+        Some(port) => Some(SocketAddr::from((
+            [127, 0, 0, 1],
+            crate::url::parse_port(port)?,
+        ))),
         None => text.parse().ok(),
     }
 }
@@ -40,7 +45,7 @@ pub(crate) struct AdminAddress(pub(crate) Option<SocketAddr>);
 
 impl Read for AdminAddress {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let expected = format!("{ADDRESS_RULE}, or `off`");
+        let how = format!("{ADDRESS_RULE}, or `off`");
         let parse = |text: &str| {
             if text == "off" {
                 Some(None)
@@ -48,7 +53,9 @@ impl Read for AdminAddress {
                 parse_address(text).map(Some)
             }
         };
-        reader.public(node, &expected, parse).map(Self)
+        reader
+            .public(node, "an address with a port, or `off`", &how, parse)
+            .map(Self)
     }
 }
 
@@ -64,7 +71,7 @@ pub(crate) struct FilePath(pub(crate) PathBuf);
 impl Read for FilePath {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let parse = |text: &str| (!text.contains(['\0', '\n'])).then(|| text.to_owned());
-        let path = reader.public(node, "a path", parse)?;
+        let path = reader.public(node, "a path", "a path", parse)?;
         Some(Self(reader.resolve(&path)))
     }
 }
@@ -81,7 +88,12 @@ pub(crate) struct LogTarget(pub(crate) LogPath);
 impl Read for LogTarget {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let parse = |text: &str| (!text.contains(['\0', '\n'])).then(|| text.to_owned());
-        let text = reader.public(node, "`off`, `stdout` or a path", parse)?;
+        let text = reader.public(
+            node,
+            "`off`, `stdout` or a path",
+            "`off`, `stdout` or a path",
+            parse,
+        )?;
         Some(Self(match text.as_str() {
             "off" => LogPath::Off,
             "stdout" => LogPath::Stdout,
@@ -130,11 +142,11 @@ pub(crate) struct WebOrigin(pub(crate) String);
 
 impl Read for WebOrigin {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let expected = "an origin, as in `https://app.example.org`, or `*`";
+        let how = "scheme and host alone, as in `https://app.example.org`, or `*`";
         let parse = |text: &str| {
             (text == "*" || crate::url::is_origin(text)).then(|| Self(text.to_ascii_lowercase()))
         };
-        reader.public(node, expected, parse)
+        reader.public(node, "an origin", how, parse)
     }
 }
 

@@ -22,8 +22,7 @@ pub(crate) fn is_name(text: &str) -> bool {
 
 impl Read for Name {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let expected = format!("a name of {NAME_RULE}");
-        reader.public(node, &expected, |text| {
+        reader.public(node, "a name", NAME_RULE, |text| {
             is_name(text).then(|| Self(text.to_owned()))
         })
     }
@@ -40,11 +39,11 @@ pub(crate) struct Pattern(pub(crate) MethodPattern);
 
 /// What [`Pattern`] admits, for messages.
 pub(crate) const PATTERN_RULE: &str =
-    "a method's name, or the beginning of one with `*` at the end, as in `debug_*`";
+    "letters, digits and `_`, with a `*` nowhere but at the end, as in `debug_*`";
 
 impl Read for Pattern {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.public(node, PATTERN_RULE, |text| {
+        reader.public(node, "a method's name or pattern", PATTERN_RULE, |text| {
             MethodPattern::parse(text).map(Self)
         })
     }
@@ -61,7 +60,7 @@ pub(crate) struct ServerName(pub(crate) String);
 
 impl Read for ServerName {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        reader.public(node, "a host name, as in `rpc.example.org`", |text| {
+        reader.public(node, "a host name", "one as in `rpc.example.org`", |text| {
             let legal = text.parse::<std::net::IpAddr>().is_ok() || crate::url::is_host_name(text);
             legal.then(|| Self(text.to_ascii_lowercase()))
         })

@@ -161,3 +161,6 @@ fn sensitive_rules() -> Vec<MethodRule> {
     };
     SENSITIVE_NAMESPACES.iter().map(rule).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{narrow, rules, set, upstream};
 use crate::file;
 use crate::kind::{NAME_RULE, is_name};
-use crate::model::{Chain, Probe, Server, Strategy};
+use crate::model::{Chain, Probe, Server};
 use crate::problem::shown;
 use crate::read::{At, Named, Origin, Reader};
 
@@ -45,7 +45,7 @@ pub(crate) fn chains(
 ) -> Vec<Chain> {
     let count = named.value.0.len();
     // A chain that could not be read was told already; its absence is no second problem.
-    if count == 0 && !reader.has_problems() {
+    if count == 0 && !reader.is_troubled(&named.origin.path) {
         reader.problem_at(
             &named.origin,
             "there is no chain",
@@ -136,7 +136,7 @@ fn chain(
         claim(&at.value.0, &at.origin, taken, reader);
         aliases.push(at.value.0);
     }
-    let mut strategy = Strategy::default();
+    let mut strategy = reader.catalog.default_strategy();
     set(&mut strategy, file.strategy, |strategy| strategy.0);
     let methods = file
         .methods

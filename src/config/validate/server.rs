@@ -53,7 +53,7 @@ fn listeners(
     admin_origin: Option<&Origin>,
     reader: &mut Reader<'_>,
 ) -> Vec<SocketAddr> {
-    if listen.value.is_empty() {
+    if listen.value.is_empty() && !reader.is_troubled(&listen.origin.path) {
         reader.problem_at(
             &listen.origin,
             "there is no address to listen at",
@@ -80,6 +80,7 @@ fn listeners(
         }
         if let Some(admin) = admin
             && collide(admin, address)
+            && !admin_origin.is_some_and(|origin| reader.is_troubled(&origin.path))
         {
             let origin = admin_origin.unwrap_or(&at.origin);
             reader.problem_at(

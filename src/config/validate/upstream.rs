@@ -49,7 +49,7 @@ pub(crate) fn upstreams(
     reader: &mut Reader<'_>,
 ) -> Vec<Upstream> {
     let count = list.value.len();
-    if count == 0 && !reader.has_problems() {
+    if count == 0 && !reader.is_troubled(&list.origin.path) {
         reader.problem_at(
             &list.origin,
             "there is no upstream",
@@ -155,7 +155,8 @@ fn url(
         }
         (None, None) => {
             // A URL that was given and could not be read was told already.
-            if !reader.has_problem_under(&upstream.path, &["http", "http_file"]) {
+            let given = |key: &str| reader.is_troubled(&format!("{}.{key}", upstream.path));
+            if !given("http") && !given("http_file") {
                 reader.problem_at(
                     upstream,
                     "the upstream has no URL",

@@ -1,0 +1,104 @@
+//! What the fixtures under `tests/config` live in: variables, files and strategies. No real file but
+//! the fixtures themselves is read.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use config::{
+    Config, GivenEnvironment, OptionDescription, OptionKind, Problems, StrategyCatalog,
+    StrategyDescription,
+};
+
+/// A text that no output may hold: it stands wherever a fixture has a secret.
+pub const SECRET: &str = "SECRETKEY";
+
+/// The folder of the fixtures.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/config")
+}
+
+/// Variables and files that fixtures may name.
+pub fn environment() -> GivenEnvironment {
+    let mut given = GivenEnvironment::default();
+    for (name, value) in [
+        ("ALCHEMY_KEY", "from-SECRETKEY-env"),
+        ("PORT", "8645"),
+        ("EMPTY", ""),
+    ] {
+        given.variables.insert(name.to_owned(), value.to_owned());
+    }
+    let pem = |kind: &str| format!("-----BEGIN {kind}-----\nMAA=\n-----END {kind}-----\n");
+    for (name, content) in [
+        ("server.pem", pem("CERTIFICATE")),
+        ("server.key", pem("PRIVATE KEY")),
+        ("ca.pem", pem("CERTIFICATE")),
+        ("url.txt", "https://node.example.org/SECRETKEY\n".to_owned()),
+        ("header.txt", "a SECRETKEY value\n".to_owned()),
+        ("empty.txt", "\n".to_owned()),
+    ] {
+        given
+            .files
+            .insert(Path::new("/fixtures").join(name), content.into_bytes());
+    }
+    given
+}
+
+/// Strategies with one option of each kind.
+pub fn catalog() -> StrategyCatalog {
+    let option = |name, kind| OptionDescription {
+        name,
+        about: "For tests.",
+        kind,
+    };
+    let leaderboard = StrategyDescription {
+        name: "leaderboard",
+        about: "The fastest healthy one.",
+        options: vec![
+            option("sticky", OptionKind::Flag { default: false }),
+            option(
+                "explore",
+                OptionKind::Share {
+                    max_basis_points: 1_000,
+                    default_basis_points: 200,
+                },
+            ),
+            option(
+                "half_life",
+                OptionKind::Duration {
+                    min: Duration::from_secs(1),
+                    max: Duration::from_secs(60),
+                    default: Duration::from_secs(10),
+                },
+            ),
+            option(
+                "window",
+                OptionKind::Integer {
+                    min: 1,
+                    max: 10,
+                    default: 3,
+                },
+            ),
+            option(
+                "by",
+                OptionKind::Word {
+                    words: &["latency", "health"],
+                    default: 0,
+                },
+            ),
+        ],
+    };
+    let mut catalog = StrategyCatalog::of_names(&["priority", "round_robin"]);
+    catalog.strategies.insert(0, leaderboard);
+    catalog
+}
+
+/// Reads a text as if it were the file `/fixtures/NAME`.
+pub fn read(name: &str, text: &str) -> Result<Config, Problems> {
+    config::parse(
+        text,
+        name,
+        Path::new("/fixtures"),
+        &environment(),
+        &catalog(),
+    )
+}
