@@ -218,15 +218,24 @@ fn number_soon(text: &[u8]) -> Option<u64> {
             None => at += 1,
             Some(len) => {
                 let value = number(here)?;
-                let thousands = here.get(len) == Some(&b'k');
                 if value > 0 {
-                    return value.checked_mul(if thousands { 1000 } else { 1 });
+                    return value.checked_mul(multiplier(here.get(len..)?));
                 }
                 at += len;
             }
         }
     }
     None
+}
+
+/// What a letter right after a number makes of it: `10k` blocks, `5MB`.
+fn multiplier(after: &[u8]) -> u64 {
+    match after.trim_ascii_start() {
+        [b'k', b'b', ..] => 1 << 10,
+        [b'm', b'b', ..] => 1 << 20,
+        _ if after.first() == Some(&b'k') => 1000,
+        _ => 1,
+    }
 }
 
 /// `[0x1, 0x2]`, as Alchemy and Infura suggest ranges.

@@ -131,6 +131,7 @@ pub const fn emitted(class: FaultClass) -> Emit {
         )
         .with_retry_after(),
         FaultClass::NoUpstream => Emit::new(-32603, 503, "no upstream is available for this call"),
-        FaultClass::ResponseTooLarge => Emit::new(-32003, 200, "response too large"),
+        // geth says −32003, which viem reads as a rejected transaction, and its `fallback` stops there.
+        FaultClass::ResponseTooLarge => Emit::new(-32000, 200, "response too large"),
     }
 }

@@ -16,7 +16,7 @@
 //! | `unsupported_method` | no | yes | 0 | 0 | ban the method there | −32601 | upstream |
 //! | `capability_range` | no | yes | 0 | 0 | learn the limit | the node's own, else −32005 | client |
 //! | `missing_data` | after a block | yes | 0 | 0 | move the bounds | the node's own, else −32001 | upstream |
-//! | `syncing` | no | yes | 0 | 0 | mark not ready | −32603 | upstream |
+//! | `syncing` | no | yes | 0 | 0 | mark not ready | the node's own, else −32603 | upstream |
 //! | `execution` | no | no | 0 | 0 | – | the node's own (code 3 + data) | client |
 //! | `client` | no | no | 0 | 0 | – | the node's own | client |
 //! | `tx_idempotent` | no | no | 0 | 0 | – | success: the transaction's hash | client |
@@ -28,7 +28,7 @@
 //! | `overloaded` | no | no | 0 | 0 | – | −32005, 503 | us |
 //! | `no_upstream` | no | no | 0 | 0 | – | −32603, 503 | us |
 //! | `deadline_exceeded` | no | no | 0 | 0 | – | −32002 | us |
-//! | `response_too_large` | no | no | 0 | 0 | – | −32003 | client |
+//! | `response_too_large` | no | no | 0 | 0 | – | −32000 | client |
 //!
 //! Weights are per cent of one full failure.
 

@@ -209,7 +209,8 @@ pub(super) static TABLE: [Traits; FaultClass::COUNT] = {
             .emits(EmitRule::Relay),
         row(C::Syncing, "syncing")
             .retry(RetrySame::No, RetryOther::Yes)
-            .causes(SideEffect::MarkNotReady, 10),
+            .causes(SideEffect::MarkNotReady, 10)
+            .emits(EmitRule::RelayUnlessRevealing),
         row(C::Execution, "execution")
             .answered()
             .emits(EmitRule::Relay)

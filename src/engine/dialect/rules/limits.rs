@@ -13,7 +13,7 @@ pub(super) static RANGE: &[Rule] = &[
     rule("results_too_many", C::CapabilityRange).counts(LimitUnit::Results)
         .any(&[
             "returned more than", "query exceeds max results", "exceeds max results", "too many results", "too many logs",
-            "logs over more", "logs matched by query exceeds limit of", "log response size exceeded", "try with this block range",
+            "logs matched by query exceeds limit of", "log response size exceeded", "try with this block range",
         ])
         .like("query returned more than 10000 results. Try with this block range [0x1, 0x2]."),
     rule("addresses_too_many", C::CapabilityRange).counts(LimitUnit::Addresses)
@@ -55,7 +55,7 @@ pub(super) static RANGE: &[Rule] = &[
         ])
         .like("eth_getLogs and eth_newFilter are limited to a 10,000 blocks range"),
     rule("query_too_heavy", C::CapabilityRange)
-        .any(&["query exceeds limit", "query is too large", "query too large", "exceeds the limit of %n logs", "please narrow"])
+        .any(&["query exceeds limit", "logs over more", "query is too large", "query too large", "exceeds the limit of %n logs", "please narrow"])
         .like("query exceeds limit"),
     rule("range_by_code", C::CapabilityRange).codes(&[-32062, -32701]).counts(LimitUnit::Blocks)
         .like("Please, use a smaller query"),
@@ -129,9 +129,6 @@ pub(super) static THROTTLE: &[Rule] = &[
     rule("account_over_limit", C::RateLimited)
         .any(&["app has exceeded", "project has exceeded", "account has exceeded", "key has exceeded", "user has exceeded", "plan has exceeded"])
         .like("Your app has exceeded its concurrent request allowance"),
-    rule("limit_exceeded", C::RateLimited).codes(&[-32005, 429, -32016, -32017, -32024])
-        .any(&["limit exceeded", "exceeded", "limit"])
-        .like("limit exceeded"),
     rule("limit_exceeded_whole", C::RateLimited)
         .any(&["^limit exceeded$", "^limit exceeded.$", "^request limit exceeded"])
         .like("limit exceeded"),
