@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use config::{Config, ProcessEnvironment, Problems};
+use config::{Config, Problems, ProcessEnvironment};
 
 /// Arguments of `check`.
 #[derive(clap::Args)]
@@ -35,7 +35,11 @@ pub fn run(args: Args) -> ExitCode {
         Format::Json => format!("{:#}\n", config::report_json(&result)),
     };
     let written = print(&text);
-    if result.is_ok() { written } else { ExitCode::FAILURE }
+    if result.is_ok() {
+        written
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Loads a file with the process's own environment and the engine's strategies.

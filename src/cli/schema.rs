@@ -8,5 +8,8 @@ pub struct Args {}
 
 /// Prints the schema (draft 2020-12) with the engine's strategies and their options.
 pub fn run(_: Args) -> ExitCode {
-    super::check::print(&format!("{:#}\n", config::schema(&crate::data_plane::catalog())))
+    super::check::print(&format!(
+        "{:#}\n",
+        config::schema(&crate::data_plane::catalog())
+    ))
 }

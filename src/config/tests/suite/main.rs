@@ -1,5 +1,11 @@
 //! Tests of the whole road from a text to a configuration and back, through the public interface.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on must fail"
+)]
+
 mod fixtures;
 mod properties;
 mod reference;
