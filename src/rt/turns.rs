@@ -88,7 +88,7 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
         }
         if turn.ticked {
             bed.reactor_pass(shard).await?;
-        } else if turn.events == 0 && !turn.unfinished && !runnable && !hot {
+        } else if turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable && !hot {
             park(shard, bed).await?;
         }
     }

@@ -79,12 +79,33 @@ impl Stream {
     ///
     /// The failure of this or an earlier send, as the kernel reports it.
     pub async fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
-        let mut bytes = bytes;
+        self.room_for(bytes.len()).await?;
+        self.append(bytes);
+        Ok(())
+    }
+
+    /// Waits until [`append`](Self::append) may take this many bytes.
+    pub(crate) async fn room_for(&self, len: usize) -> io::Result<()> {
         poll_fn(|cx| {
             self.shard
-                .with(|driver| driver.poll_send(self.key, &mut bytes, cx))
+                .with(|driver| driver.poll_room(self.key, len, cx))
         })
         .await
+    }
+
+    /// Takes bytes for sending behind all others, without a wait.
+    pub(crate) fn append(&self, bytes: Vec<u8>) {
+        self.shard.with(|driver| driver.append(self.key, bytes));
+    }
+
+    /// A send buffer of the connection's shard.
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        self.shard.with(|driver| driver.take_buffer())
+    }
+
+    /// Cuts the connection, whoever still holds it.
+    pub(crate) fn cut(&self) {
+        self.shard.with(|driver| driver.begin_abort(self.key));
     }
 
     /// Waits until the kernel has taken every byte sent so far.
@@ -125,25 +146,36 @@ impl Stream {
     ///
     /// `TimedOut` when the bytes did not leave (the peer then gets a reset), or the send's own failure.
     pub async fn close(self) -> io::Result<()> {
+        self.flush_in_time().await
+    }
+
+    /// [`flush`](Self::flush) within `flush_timeout`, after which the connection is cut.
+    pub(crate) async fn flush_in_time(&self) -> io::Result<()> {
         let flush_ns = self.shard.look(|driver| driver.limits.flush_ns);
-        match timeout_at(clock::now().saturating_add(flush_ns), self.flush()).await {
+        let until_ns = clock::now().saturating_add(flush_ns);
+        match timeout_at(until_ns, self.flush()).await {
             Ok(flushed) => flushed,
             Err(elapsed) => {
-                self.abort();
+                self.cut();
                 Err(io::Error::new(io::ErrorKind::TimedOut, elapsed))
             }
         }
     }
 
+    /// Waits until the descriptor is closed.
+    pub(crate) async fn gone(&self) {
+        poll_fn(|cx| self.shard.with(|driver| driver.poll_gone(self.key, cx))).await;
+    }
+
     /// Cuts the connection: the peer gets a reset, never an orderly end, and what was not sent yet is not.
     pub fn abort(self) {
-        self.shard.with(|driver| driver.begin_abort(self.key));
+        self.cut();
     }
 
     /// Like [`abort`](Self::abort), and waits until the descriptor is closed.
     pub async fn reset(self) {
-        self.shard.with(|driver| driver.begin_abort(self.key));
-        poll_fn(|cx| self.shard.with(|driver| driver.poll_gone(self.key, cx))).await;
+        self.cut();
+        self.gone().await;
     }
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Turn {
     pub(crate) events: usize,
     /// A tick passed.
     pub(crate) ticked: bool,
+    /// Tasks woken, by completions or by deadlines.
+    pub(crate) woken: usize,
     /// The kernel has more to hand over, or did not take everything.
     pub(crate) unfinished: bool,
 }

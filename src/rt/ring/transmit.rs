@@ -19,11 +19,11 @@ const JOIN_BYTES: usize = 64 * 1024;
 const MAX_SEND_BYTES: usize = 1 << 30;
 
 impl Driver {
-    /// Accepts `bytes` for sending (they are taken out), or registers to be woken when the socket can take more.
-    pub(crate) fn poll_send(
+    /// Ready when [`append`](Self::append) may take more, by the rule that bounds what is queued.
+    pub(crate) fn poll_room(
         &mut self,
         key: Key,
-        bytes: &mut Vec<u8>,
+        len: usize,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
         let Some(socket) = self.sockets.get_mut(key) else {
@@ -35,26 +35,36 @@ impl Driver {
         if socket.life != Life::Open {
             return Poll::Ready(Err(not_open()));
         }
-        if bytes.is_empty() {
+        let room = match socket.sending {
+            Sending::Idle => true,
+            Sending::Queued => socket.queued.len().saturating_add(len) <= JOIN_BYTES,
+            Sending::Now | Sending::Rest => false,
+        };
+        if room {
             return Poll::Ready(Ok(()));
         }
-        match socket.sending {
-            Sending::Idle => {
-                socket.queued = std::mem::take(bytes);
-                socket.sending = Sending::Queued;
-                self.dirty.push(key);
-                Poll::Ready(Ok(()))
-            }
-            Sending::Queued if socket.queued.len() + bytes.len() <= JOIN_BYTES => {
-                socket.queued.extend_from_slice(bytes);
-                let spent = std::mem::take(bytes);
-                self.recycle(spent);
-                Poll::Ready(Ok(()))
-            }
-            Sending::Queued | Sending::Now | Sending::Rest => {
-                socket.writers.register(cx);
-                Poll::Pending
-            }
+        socket.writers.register(cx);
+        Poll::Pending
+    }
+
+    /// Takes `bytes` for sending, behind everything before them. Only what is small and bounded by its protocol (a TLS
+    /// alert) may come without [`poll_room`](Self::poll_room).
+    pub(crate) fn append(&mut self, key: Key, bytes: Vec<u8>) {
+        let Some(socket) = self.sockets.get_mut(key) else {
+            return;
+        };
+        if bytes.is_empty() || socket.life != Life::Open || socket.send_error.is_some() {
+            return;
+        }
+        if socket.sending == Sending::Idle {
+            socket.sending = Sending::Queued;
+            self.dirty.push(key);
+        }
+        if socket.queued.is_empty() {
+            socket.queued = bytes;
+        } else {
+            socket.queued.extend_from_slice(&bytes);
+            self.recycle(bytes);
         }
     }
 
@@ -183,7 +193,12 @@ impl Driver {
         };
         socket.sent_bytes += socket.flight.len() as u64;
         let spent = Self::end_send(socket);
-        socket.writers.drain_into(&mut self.wakers);
+        if socket.queued.is_empty() {
+            socket.writers.drain_into(&mut self.wakers);
+        } else {
+            socket.sending = Sending::Queued;
+            self.dirty.push(key);
+        }
         let life = socket.life;
         self.recycle(spent);
         if life != Life::Open {
@@ -197,6 +212,7 @@ impl Driver {
         };
         socket.sent_bytes += socket.flight_sent as u64;
         socket.send_error = Some(errno);
+        socket.queued = Vec::new();
         let spent = Self::end_send(socket);
         socket.writers.drain_into(&mut self.wakers);
         let life = socket.life;

@@ -1,5 +1,5 @@
 //! What the runtime's tests share: starting a shard, waiting for a state, plain-thread peers.
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::future::Future;
 use std::sync::mpsc;
@@ -111,4 +111,19 @@ pub fn pattern(seed: u64, len: usize) -> Vec<u8> {
 /// An address of this machine with a port of the kernel's choice.
 pub fn loopback() -> std::net::SocketAddr {
     ([127, 0, 0, 1], 0).into()
+}
+
+/// Polls a future `polls` times, then drops it; true if it was ready by then.
+pub async fn poll_and_drop(future: impl Future, polls: usize) -> bool {
+    let mut future = std::pin::pin!(future);
+    for _ in 0..polls {
+        let ready =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx).is_ready()))
+                .await;
+        if ready {
+            return true;
+        }
+        rt::yield_now().await;
+    }
+    false
 }
