@@ -108,7 +108,12 @@ pub fn run(args: &Args) -> ExitCode {
 /// Makes the run, prints its report, and returns what the thresholds have against it.
 fn measure(args: &Args) -> Result<Vec<String>, Box<dyn std::error::Error>> {
     let plan = plan(args)?;
-    let mut log = args.hlog.as_ref().map(File::create).transpose()?.map(BufWriter::new);
+    let mut log = args
+        .hlog
+        .as_ref()
+        .map(File::create)
+        .transpose()?
+        .map(BufWriter::new);
     let is_live = io::stderr().is_terminal();
     let mut show = |progress: &Progress| {
         if is_live {
@@ -116,7 +121,11 @@ fn measure(args: &Args) -> Result<Vec<String>, Box<dyn std::error::Error>> {
             let _ = write!(io::stderr(), "\r\x1b[K{}", line(progress));
         }
     };
-    let report = load::run(&plan, log.as_mut().map(|log| log as &mut dyn Write), &mut show)?;
+    let report = load::run(
+        &plan,
+        log.as_mut().map(|log| log as &mut dyn Write),
+        &mut show,
+    )?;
     if is_live {
         let _ = write!(io::stderr(), "\r\x1b[K");
     }
@@ -124,17 +133,28 @@ fn measure(args: &Args) -> Result<Vec<String>, Box<dyn std::error::Error>> {
         log.flush()?;
     }
     print(&report, args.format)?;
-    Ok(args.fail_if.iter().filter_map(|threshold| threshold.breached_by(&report)).collect())
+    Ok(args
+        .fail_if
+        .iter()
+        .filter_map(|threshold| threshold.breached_by(&report))
+        .collect())
 }
 
 fn plan(args: &Args) -> io::Result<Plan> {
     let connections = args.connections;
     let arrival = match args.rate {
         None => Arrival::Closed { connections },
-        Some(rate_per_s) => Arrival::Open { rate_per_s, connections },
+        Some(rate_per_s) => Arrival::Open {
+            rate_per_s,
+            connections,
+        },
     };
     let roots = args.ca.as_deref().map_or(Roots::Public, Roots::File);
-    let tls = args.target.is_tls().then(|| load::client_config(roots)).transpose()?;
+    let tls = args
+        .target
+        .is_tls()
+        .then(|| load::client_config(roots))
+        .transpose()?;
     Ok(Plan {
         threads: args.threads,
         mix: args.mix.clone(),
@@ -184,8 +204,15 @@ fn parse_target(text: &str) -> Result<Target, String> {
 /// A number and its unit: `250ms`, `10s`, `2m`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
-    let number = |digits: &str| digits.parse::<f64>().ok().filter(|n| *n >= 0.0 && n.is_finite());
-    let seconds = units.iter().find_map(|(unit, factor)| Some(number(text.strip_suffix(unit)?)? * factor));
+    let number = |digits: &str| {
+        digits
+            .parse::<f64>()
+            .ok()
+            .filter(|n| *n >= 0.0 && n.is_finite())
+    };
+    let seconds = units
+        .iter()
+        .find_map(|(unit, factor)| Some(number(text.strip_suffix(unit)?)? * factor));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .filter(|duration| *duration <= Duration::from_secs(7 * 24 * 3600))
@@ -198,8 +225,11 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(':').ok_or_else(refused)?;
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!#$%&'*+^`|~".contains(&byte);
     let value = value.trim();
-    let fits = !name.is_empty() && name.bytes().all(is_token) && !value.bytes().any(|b| b.is_ascii_control());
-    fits.then(|| (name.to_owned(), value.to_owned())).ok_or_else(refused)
+    let fits = !name.is_empty()
+        && name.bytes().all(is_token)
+        && !value.bytes().any(|b| b.is_ascii_control());
+    fits.then(|| (name.to_owned(), value.to_owned()))
+        .ok_or_else(refused)
 }
 
 #[cfg(test)]
@@ -219,7 +249,10 @@ mod tests {
 
     #[test]
     fn headers_cannot_break_the_request() {
-        assert_eq!(parse_header("a-b:  c d "), Ok(("a-b".to_owned(), "c d".to_owned())));
+        assert_eq!(
+            parse_header("a-b:  c d "),
+            Ok(("a-b".to_owned(), "c d".to_owned()))
+        );
         for text in ["a", ": b", "a b: c", "a: b\r\nc: d"] {
             assert!(parse_header(text).is_err(), "{text:?}");
         }

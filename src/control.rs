@@ -1,0 +1,118 @@
+//! The letters between the control plane and the shards. Both planes import this file and neither
+//! imports the other. Plain data: nothing here acts.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use config::Config;
+use engine::index::{ChainIndex, UpstreamIndex};
+use mailbox::control::{Receiver, Sender};
+use telemetry::{Dimensions, Snapshot};
+
+/// Letters that one shard's lane holds at most. The control plane sends few and waits for the answers.
+pub const LANE_CAPACITY: usize = 64;
+
+/// The shard's end of its lane.
+pub type ShardInbox = Receiver<Letter, Reply>;
+
+/// The control plane's end of a shard's lane.
+pub type ShardLane = Sender<Letter, Reply>;
+
+/// Where a shard reports what the other shards should know.
+pub type ReportLane = Sender<Report, ()>;
+
+/// One immutable configuration, with what was derived from it once for all shards.
+pub struct Epoch {
+    /// Its number; the first is 1.
+    pub number: u64,
+    /// The validated configuration.
+    pub config: Config,
+    /// TLS towards clients, if configured.
+    pub server_tls: Option<Arc<rustls::ServerConfig>>,
+    /// TLS towards each upstream that has it, by chain and upstream index.
+    pub upstream_tls: Vec<Vec<Option<Arc<rustls::ClientConfig>>>>,
+    /// What metrics are split by.
+    pub dimensions: Arc<Dimensions>,
+    /// How many shards there are: budgets of the process are split by it.
+    pub shards: usize,
+}
+
+/// The addresses of one upstream's host, in the order to try them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Whose.
+    pub chain: ChainIndex,
+    /// Whose.
+    pub upstream: UpstreamIndex,
+    /// Empty once a name could not be looked up for long; a failed lookup alone keeps the last good ones.
+    pub addresses: Arc<[SocketAddr]>,
+}
+
+/// What the control plane asks of a shard.
+pub enum Letter {
+    /// Serve with this configuration; answered once the shard listens.
+    Configure(Arc<Epoch>),
+    /// Use these addresses from now on.
+    Addresses(Arc<[Resolved]>),
+    /// Hand over the counters and histograms.
+    Scrape,
+    /// Say which upstreams of which chains are usable.
+    Readiness,
+    /// The share of requests that are logged, 0 to 1.
+    SampleAccessLog(f64),
+    /// What another shard's probe saw.
+    Probed(Probe),
+    /// Stop accepting, finish what is in flight until the deadline, then stop; answered at the end.
+    Drain {
+        /// On [`rt::clock`].
+        deadline_ns: u64,
+    },
+}
+
+/// A shard's answer.
+pub enum Reply {
+    /// Done.
+    Done,
+    /// It could not be done; one sentence for the operator.
+    Failed(String),
+    /// The counters.
+    Scraped(Box<Snapshot>),
+    /// Usable and configured upstreams of each chain.
+    Ready(Vec<ChainReadiness>),
+    /// Drained; so many connections had to be cut at the deadline.
+    Drained {
+        /// Connections still in an exchange at the deadline.
+        cut: usize,
+    },
+}
+
+/// One chain as one shard sees it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChainReadiness {
+    /// Upstreams that would be sent a call now.
+    pub usable: usize,
+    /// Upstreams configured.
+    pub configured: usize,
+}
+
+/// What a probe of one upstream found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Whose.
+    pub chain: ChainIndex,
+    /// Whose.
+    pub upstream: UpstreamIndex,
+    /// What it said.
+    pub seen: engine::shard::ProbeResult,
+}
+
+/// What a shard tells the control plane unasked.
+pub enum Report {
+    /// A probe's finding, to be passed to the other shards.
+    Probed {
+        /// The reporting shard, which knows already.
+        shard: usize,
+        /// The finding.
+        probe: Probe,
+    },
+}

@@ -1,0 +1,341 @@
+//! A node's life: start the shards, wait until all listen, serve the admin port, and drain on a signal. It holds no state of
+//! a request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use config::{Config, LogFormat, LogLevel, LogPath};
+use engine::index::{ChainIndex, UpstreamIndex};
+use telemetry::{Dimensions, Recorder, Snapshot};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use super::access_log::{AccessLogWriter, Destination};
+use super::admin::{self, AdminBackend, ChainHealth, Readiness};
+use super::fleet::{self, Fleet};
+use super::resolve::{self, ResolveOptions, Target};
+use super::scrape::{self, Process, SHARD_ANSWER_TIMEOUT};
+use super::tls;
+use crate::control::{Epoch, Resolved};
+use crate::data_plane::snapshot;
+
+/// How long the access log may take to write what is left at the end.
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the shards are looked after.
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// A node that serves; for whoever starts one inside another program.
+pub struct Running {
+    /// The admin port's address, if there is one.
+    pub admin: Option<std::net::SocketAddr>,
+}
+
+/// Runs a node until SIGTERM or SIGINT has drained it.
+///
+/// # Errors
+/// One sentence: why it could not start, or what ended it.
+pub fn run(config: Config) -> Result<(), String> {
+    let (_keep, never) = oneshot::channel();
+    run_until(config, never, |_| ())
+}
+
+/// Runs a node until a signal, or until `stop` is sent to, has drained it; says when all shards listen.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_until(
+    config: Config,
+    stop: oneshot::Receiver<()>,
+    ready: impl FnOnce(&Running),
+) -> Result<(), String> {
+    install_log(&config);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the control plane's runtime could not be made: {error}"))?;
+    let ended = runtime.block_on(serve(config, stop, ready));
+    // A name lookup that hangs must not keep the process from ending.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    ended
+}
+
+async fn serve(
+    config: Config,
+    stop: oneshot::Receiver<()>,
+    ready: impl FnOnce(&Running),
+) -> Result<(), String> {
+    let started = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let signal = signal()?;
+    let cpus = fleet::cpus(&config.server.cores)?;
+    let dimensions = Arc::new(snapshot::dimensions(&config, cpus.len()));
+    let server_tls = tls::server(&config)?;
+    let upstream_tls = tls::upstreams(&config)?;
+    let listener = match config.server.admin {
+        None => None,
+        Some(address) => Some(
+            TcpListener::bind(address)
+                .await
+                .map_err(|error| format!("cannot listen on {address} (server.admin): {error}"))?,
+        ),
+    };
+    let (fleet, events) = Fleet::start(&config, &cpus)?;
+    let epoch = Arc::new(Epoch {
+        number: 1,
+        server_tls,
+        upstream_tls,
+        dimensions: dimensions.clone(),
+        shards: fleet.len(),
+        config,
+    });
+    let log = start_access_log(&epoch, events, started)?;
+    let node = Arc::new(Node {
+        fleet,
+        recorder: Mutex::new(Recorder::new(dimensions, cpus.len())),
+        epoch: epoch.clone(),
+        started,
+        draining: watch::Sender::new(false),
+    });
+    node.record(|recorder| {
+        recorder.set_identity(u64::try_from(started.as_micros()).unwrap_or(u64::MAX));
+    });
+    node.fleet.configure(&epoch).await?;
+    let (resolved_once, first_resolution) = oneshot::channel();
+    let resolver = tokio::spawn(keep_resolved(node.clone(), resolved_once));
+    let reports = tokio::spawn({
+        let node = node.clone();
+        async move { node.fleet.pass_reports_on().await }
+    });
+    // Ready means that a call can be served: addresses first, if they can be had at all.
+    let _ = tokio::time::timeout(Duration::from_secs(5), first_resolution).await;
+    let admin = listener
+        .as_ref()
+        .and_then(|listener| listener.local_addr().ok());
+    let (stop_admin, admin_stopped) = oneshot::channel::<()>();
+    let admin_task = listener.map(|listener| {
+        let node = node.clone();
+        tokio::spawn(admin::serve(listener, node, Vec::new(), async {
+            drop(admin_stopped.await);
+        }))
+    });
+    for address in &epoch.config.server.listen {
+        tracing::info!(%address, shards = node.fleet.len(), "serving");
+    }
+    ready(&Running { admin });
+    let ended = wait_for_end(&node, signal, stop).await;
+    let within = epoch.config.server.drain_timeout;
+    tracing::info!(?within, "draining");
+    node.draining.send_replace(true);
+    let cut = node.fleet.drain(within).await;
+    if cut > 0 {
+        tracing::warn!(cut, "connections were cut at the end of the drain");
+    }
+    resolver.abort();
+    reports.abort();
+    drop(stop_admin);
+    if let Some(task) = admin_task {
+        drop(task.await);
+    }
+    drop((resolver.await, reports.await));
+    let joined = match Arc::into_inner(node) {
+        Some(node) => node.fleet.join(),
+        None => Ok(()),
+    };
+    if let Some(log) = log
+        && !log.stop(LAST_LINES_TIMEOUT)
+    {
+        tracing::warn!("the access log did not take its last lines in time");
+    }
+    tracing::info!("stopped");
+    ended.and(joined)
+}
+
+/// Waits until the node is told to end, or must.
+async fn wait_for_end(
+    node: &Node,
+    signal: impl Future<Output = ()>,
+    stop: oneshot::Receiver<()>,
+) -> Result<(), String> {
+    let stopped = async {
+        if stop.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let lost = async {
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            if node.fleet.lost_a_shard() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = signal => Ok(()),
+        () = stopped => Ok(()),
+        // Half a fleet would drop its share of new connections in silence; a supervisor starts a whole one.
+        () = lost => Err("a shard ended by itself; the process stops".to_owned()),
+    }
+}
+
+/// SIGTERM and SIGINT drain.
+fn signal() -> Result<impl Future<Output = ()>, String> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listen =
+        |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
+}
+
+/// What the control plane holds.
+struct Node {
+    fleet: Fleet,
+    /// The control plane's own numbers. Its tasks share one thread; the lock is never contended.
+    recorder: Mutex<Recorder>,
+    epoch: Arc<Epoch>,
+    started: Duration,
+    draining: watch::Sender<bool>,
+}
+
+impl Node {
+    fn record(&self, write: impl FnOnce(&mut Recorder)) {
+        write(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl AdminBackend for Node {
+    async fn scrape(&self) -> Snapshot {
+        let answers = self.fleet.scrape();
+        let collected = scrape::collect(answers, SHARD_ANSWER_TIMEOUT).await;
+        let own = {
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            Process::read().record(&mut recorder);
+            recorder.snapshot()
+        };
+        scrape::merge(own, collected)
+    }
+
+    async fn readiness(&self) -> Readiness {
+        let answers = self.fleet.readiness(SHARD_ANSWER_TIMEOUT).await;
+        let shards_ready = answers.iter().flatten().count();
+        let chains = self.epoch.config.chains.iter().enumerate();
+        Readiness {
+            draining: *self.draining.borrow(),
+            shards_ready,
+            shards: self.fleet.len(),
+            chains: chains
+                .map(|(at, chain)| {
+                    // A balancer should send here while every shard can serve: the worst one counts.
+                    let usable = answers.iter().flatten().filter_map(|chains| chains.get(at));
+                    ChainHealth {
+                        name: chain.name.clone(),
+                        usable: usable.map(|c| c.usable).min().unwrap_or(0),
+                        configured: chain.upstreams.len(),
+                    }
+                })
+                .collect(),
+        }
+    }
+
+    async fn set_log_level(&self, level: telemetry::log::LogLevel) -> Result<(), String> {
+        telemetry::log::set_level(level);
+        Ok(())
+    }
+
+    async fn set_sample(&self, rate: f64) -> Result<(), String> {
+        if self.epoch.config.server.access_log.path == LogPath::Off {
+            return Err("server.access_log.path is off: there is no log to sample into".to_owned());
+        }
+        self.fleet.set_sample(rate);
+        Ok(())
+    }
+
+    fn started(&self) -> (Duration, Duration) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        (self.started, now.saturating_sub(self.started))
+    }
+}
+
+/// Looks up the hosts of all upstreams, and tells the shards.
+async fn keep_resolved(node: Arc<Node>, first: oneshot::Sender<()>) {
+    let mut users: Vec<(Target, ChainIndex, UpstreamIndex)> = Vec::new();
+    for (c, chain) in (0u16..).zip(&node.epoch.config.chains) {
+        for (u, upstream) in (0u16..).zip(&chain.upstreams) {
+            let target = Target {
+                host: upstream.url.host.clone(),
+                port: upstream.url.port,
+            };
+            users.push((target, ChainIndex(c), UpstreamIndex(u)));
+        }
+    }
+    let targets = users.iter().map(|(target, ..)| target.clone()).collect();
+    let options = ResolveOptions {
+        refresh: node.epoch.config.resolver.refresh,
+        ..ResolveOptions::default()
+    };
+    let mut first = Some(first);
+    let publish = |resolutions: Vec<resolve::Resolution>| {
+        let resolved: Arc<[Resolved]> = users
+            .iter()
+            .filter_map(|(target, chain, upstream)| {
+                let found = resolutions.iter().find(|r| r.target == *target)?;
+                Some(Resolved {
+                    chain: *chain,
+                    upstream: *upstream,
+                    addresses: found.addresses.clone(),
+                })
+            })
+            .collect();
+        node.fleet.publish_addresses(&resolved);
+        if let Some(first) = first.take() {
+            let _ = first.send(());
+        }
+    };
+    let count = |outcome| node.record(|recorder| recorder.resolve_ended(outcome));
+    resolve::keep_resolved(targets, options, publish, count).await;
+}
+
+/// Starts the access log's writer, unless it is off.
+fn start_access_log(
+    epoch: &Epoch,
+    events: telemetry::EventReceiver,
+    started: Duration,
+) -> Result<Option<AccessLogWriter>, String> {
+    let destination = match &epoch.config.server.access_log.path {
+        LogPath::Off => return Ok(None),
+        LogPath::Stdout => Destination::Stdout,
+        LogPath::File(path) => Destination::File(path.clone()),
+    };
+    let base = started.saturating_sub(Duration::from_nanos(rt::clock::read()));
+    let base_unix_us = u64::try_from(base.as_micros()).unwrap_or(u64::MAX);
+    let dimensions: Arc<Dimensions> = epoch.dimensions.clone();
+    AccessLogWriter::start(events, dimensions, base_unix_us, destination)
+        .map(Some)
+        .map_err(|error| format!("the access log cannot be written: {error}"))
+}
+
+/// Sends the process's own log to standard error. A second node of one process keeps the first one's log.
+fn install_log(config: &Config) {
+    let log = &config.server.log;
+    let format = match log.format {
+        LogFormat::Text => telemetry::log::LogFormat::Text,
+        LogFormat::Json => telemetry::log::LogFormat::Json,
+    };
+    let level = match log.level {
+        LogLevel::Error => telemetry::log::LogLevel::Error,
+        LogLevel::Warn => telemetry::log::LogLevel::Warn,
+        LogLevel::Info => telemetry::log::LogLevel::Info,
+        LogLevel::Debug => telemetry::log::LogLevel::Debug,
+        LogLevel::Trace => telemetry::log::LogLevel::Trace,
+    };
+    drop(telemetry::log::install(format, level));
+}

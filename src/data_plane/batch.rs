@@ -1,0 +1,305 @@
+//! A batch: each call is routed on its own, in parallel; the answer is an array in request order. Calls for one upstream travel
+//! together where it allows, and are judged one by one. One failing item never fails the others.
+
+use std::rc::Rc;
+
+use engine::fault::Fault;
+use engine::index::UpstreamIndex;
+use engine::method::Effect;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use wire::envelope::{Item, Kind};
+use wire::splice::{self, ArrayJoin};
+
+use super::asked::{Question, RequestContext};
+use super::call::{Dispatch, LiveCall, Next};
+use super::pipeline::{self, Explain, Served};
+use super::respond::Status;
+use super::route::Route;
+use super::upstream::body::HoldBudget;
+use super::upstream::exchange::{Broken, Outgoing, Reached, Received, exchange};
+use super::upstream::judge::{Judged, judge_batch};
+use super::worker::Worker;
+
+/// One item of the batch on its way to its answer.
+enum Slot<'b> {
+    /// Answered without asking anybody.
+    Ready(Vec<u8>),
+    /// To be asked.
+    Asked(Box<Question<'b>>),
+}
+
+/// A call that the engine has sent somewhere, or ended.
+struct Begun<'q> {
+    at: usize,
+    live: LiveCall<'q>,
+    first: Option<Next>,
+}
+
+/// What one item came to.
+struct Finished {
+    at: usize,
+    answer: Vec<u8>,
+    explain: Explain,
+}
+
+/// Serves a batch.
+pub async fn serve(
+    worker: &Rc<Worker>,
+    context: &RequestContext,
+    route: Route,
+    body: &[u8],
+    items: &[Item],
+) -> Served {
+    let slots: Vec<Slot<'_>> = items
+        .iter()
+        .zip(0..)
+        .map(|(item, ordinal)| describe(worker, context, route, ordinal, body, item))
+        .collect();
+    let budget = HoldBudget::new(worker.limits.answer.max_response_bytes);
+    let begun = slots
+        .iter()
+        .enumerate()
+        .filter_map(|(at, slot)| match slot {
+            Slot::Asked(question) => Some((at, question)),
+            Slot::Ready(_) => None,
+        })
+        .map(|(at, question)| {
+            let mut live = LiveCall::begin(worker, question, question.request(worker));
+            let first = live.next_now();
+            Begun { at, live, first }
+        })
+        .collect();
+    let mut answers: Vec<Option<Vec<u8>>> = slots.iter().map(|_| None).collect();
+    let mut explain = Explain::default();
+    let mut running: FuturesUnordered<_> = group(worker, route, begun)
+        .into_iter()
+        .map(|together| run(worker, route, together, &budget))
+        .collect();
+    while let Some(finished) = running.next().await {
+        for one in finished {
+            explain.attempts += one.explain.attempts;
+            explain.upstream = one.explain.upstream.or(explain.upstream);
+            if let Some(answer) = answers.get_mut(one.at) {
+                *answer = Some(one.answer);
+            }
+        }
+    }
+    drop(running);
+    let answers = slots.iter().zip(answers).map(|(slot, answer)| match slot {
+        Slot::Ready(answer) => answer.clone(),
+        Slot::Asked(_) => answer.unwrap_or_default(),
+    });
+    Served {
+        status: Status::OK,
+        body: join(items, answers),
+        explain,
+        batch_calls: Some(items.len()),
+    }
+}
+
+fn describe<'b>(
+    worker: &Rc<Worker>,
+    context: &'b RequestContext,
+    route: Route,
+    ordinal: u32,
+    body: &'b [u8],
+    item: &Item,
+) -> Slot<'b> {
+    let mut out = Vec::new();
+    let (Kind::Call(call) | Kind::Notification(call)) = &item.kind else {
+        if let Kind::Invalid(why) = item.kind {
+            pipeline::write_invalid(&mut out, body, item, why);
+        }
+        return Slot::Ready(out);
+    };
+    let (question, served) = Question::describe(worker, context, route, ordinal, body, item, call);
+    match served {
+        Ok(()) => Slot::Asked(Box::new(question)),
+        Err(why) => {
+            pipeline::write_unasked(worker, &mut out, &question, why);
+            Slot::Ready(out)
+        }
+    }
+}
+
+/// The array in request order; notifications have no place in it, and without any other item there is no body at all.
+fn join(items: &[Item], answers: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    let mut out = rt::take_buffer();
+    if items
+        .iter()
+        .all(|item| matches!(item.kind, Kind::Notification(_)))
+    {
+        return out;
+    }
+    let mut array = ArrayJoin::begin(&mut out);
+    for (item, answer) in items.iter().zip(answers) {
+        if !matches!(item.kind, Kind::Notification(_)) {
+            array.item(&mut out);
+            out.extend_from_slice(&answer);
+        }
+        rt::recycle(answer);
+    }
+    array.end(&mut out);
+    out
+}
+
+/// Puts calls that may travel together into groups; everything else travels alone.
+fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Begun<'q>>> {
+    let mut groups: Vec<Vec<Begun<'q>>> = Vec::new();
+    let mut open: Vec<(UpstreamIndex, usize)> = Vec::new();
+    for one in begun {
+        let upstream = match &one.first {
+            Some(Next::Dispatch(dispatch)) => worker.upstream(route.chain, dispatch.upstream),
+            _ => None,
+        };
+        // A write that must not be sent twice shares its fate with nothing.
+        let alone = one.live.question().entry.effect == Effect::NodeWrite;
+        let Some(upstream) = upstream.filter(|u| u.batch_max_calls > 1 && !alone) else {
+            groups.push(vec![one]);
+            continue;
+        };
+        let place = open
+            .iter()
+            .find(|(index, _)| *index == upstream.index)
+            .map(|(_, at)| *at);
+        match place.and_then(|at| groups.get_mut(at)) {
+            Some(group) if group.len() < upstream.batch_max_calls => group.push(one),
+            _ => {
+                open.retain(|(index, _)| *index != upstream.index);
+                open.push((upstream.index, groups.len()));
+                groups.push(vec![one]);
+            }
+        }
+    }
+    groups
+}
+
+/// Takes the calls of one group to their ends: the first send together, whatever follows each on its own.
+async fn run<'q>(
+    worker: &Rc<Worker>,
+    route: Route,
+    mut group: Vec<Begun<'q>>,
+    budget: &HoldBudget,
+) -> Vec<Finished> {
+    if group.len() > 1 {
+        send_together(worker, route, &mut group, budget).await;
+    }
+    let mut running: FuturesUnordered<_> = group
+        .into_iter()
+        .map(|one| finish(worker, one, budget))
+        .collect();
+    let mut finished = Vec::with_capacity(running.len());
+    while let Some(one) = running.next().await {
+        finished.push(one);
+    }
+    finished
+}
+
+/// Takes one call to its end.
+async fn finish(worker: &Worker, mut one: Begun<'_>, budget: &HoldBudget) -> Finished {
+    let first = one.first.take();
+    let settled = one.live.drive(first, budget, false).await;
+    let mut answer = rt::take_buffer();
+    let told = pipeline::write_settled(worker, &mut answer, one.live.question(), settled);
+    one.live.ended(told.outcome, told.fault, 200, answer.len());
+    Finished {
+        at: one.at,
+        answer,
+        explain: Explain {
+            upstream: one.live.last_upstream(),
+            attempts: one.live.attempts(),
+        },
+    }
+}
+
+/// Sends the calls of a group as one upstream batch and reports what came of each.
+async fn send_together(
+    worker: &Rc<Worker>,
+    route: Route,
+    group: &mut [Begun<'_>],
+    budget: &HoldBudget,
+) {
+    let dispatches: Vec<Dispatch> = group
+        .iter_mut()
+        .filter_map(|one| match one.first.take() {
+            Some(Next::Dispatch(dispatch)) => Some(dispatch),
+            _ => None,
+        })
+        .collect();
+    let upstream = dispatches
+        .first()
+        .and_then(|dispatch| worker.upstream(route.chain, dispatch.upstream))
+        .cloned();
+    let Some(upstream) = upstream.filter(|_| dispatches.len() == group.len()) else {
+        return;
+    };
+    let started_ns = rt::now();
+    let reached = Reached::default();
+    let first_id = upstream.take_ids(group.len());
+    let payload = write_batch(group, first_id);
+    let outgoing = Outgoing {
+        payload: &payload,
+        fresh_only: dispatches.iter().any(|dispatch| dispatch.fresh),
+        stream_id: None,
+        budget,
+    };
+    let deadline_ns = dispatches.iter().map(|d| d.deadline_ns).min().unwrap_or(0);
+    let received = rt::timeout_at(
+        deadline_ns,
+        exchange(&upstream, &outgoing, &worker.limits.answer, &reached),
+    )
+    .await;
+    rt::recycle(payload);
+    let judged = match received {
+        Ok(Ok(Received::Whole { facts, body })) => {
+            let asked: Vec<_> = group
+                .iter()
+                .map(|one| one.live.question().asked())
+                .collect();
+            let mut scratch = worker.scratch.borrow_mut();
+            judge_batch(&upstream, &asked, first_id, &facts, body, &mut scratch)
+        }
+        Ok(Ok(Received::Long(_))) => faulty(group, Reached::default().timeout()),
+        Ok(Err(Broken::Stale)) => {
+            for (one, dispatch) in group.iter_mut().zip(&dispatches) {
+                one.live
+                    .record_attempt(&upstream, &Reached::default(), started_ns, None);
+                one.live.report_stale(dispatch.attempt);
+            }
+            return;
+        }
+        Ok(Err(Broken::Fault(fault))) => faulty(group, fault),
+        Err(rt::Elapsed) => faulty(group, reached.timeout()),
+    };
+    // The bytes on the wire are counted once, with the first call.
+    let mut counted = Some(reached);
+    for ((one, dispatch), judged) in group.iter_mut().zip(&dispatches).zip(judged) {
+        let reached = counted.take().unwrap_or_default();
+        one.live
+            .record_attempt(&upstream, &reached, started_ns, Some(judged.fault));
+        one.live.take_judged(dispatch.attempt, judged, false);
+    }
+}
+
+fn faulty(group: &[Begun<'_>], fault: Fault) -> Vec<Judged> {
+    group
+        .iter()
+        .map(|_| Judged {
+            answer: None,
+            fault: Some(fault),
+        })
+        .collect()
+}
+
+/// The calls as one array, under ids of ours in a row.
+fn write_batch(group: &[Begun<'_>], first_id: u64) -> Vec<u8> {
+    let mut payload = rt::take_buffer();
+    let mut array = ArrayJoin::begin(&mut payload);
+    for (one, id) in group.iter().zip(first_id..) {
+        array.item(&mut payload);
+        let question = one.live.question();
+        splice::write_call(&mut payload, id, &question.method, question.params());
+    }
+    array.end(&mut payload);
+    payload
+}

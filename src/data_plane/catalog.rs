@@ -1,0 +1,76 @@
+//! The bridge between the engine's strategy registry and the configuration: what may be written in a
+//! file, and what a validated strategy becomes. It holds no strategy of its own.
+
+use config::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
+use engine::strategy::{self, REGISTRY, StrategySpec};
+
+/// The strategies that a configuration may name, as the engine registers them.
+pub fn catalog() -> StrategyCatalog {
+    let strategies = REGISTRY
+        .iter()
+        .map(|kind| StrategyDescription {
+            name: kind.name,
+            about: kind.summary,
+            options: kind.options.iter().map(option).collect(),
+        })
+        .collect();
+    StrategyCatalog { strategies }
+}
+
+fn option(descriptor: &strategy::OptionDescriptor) -> OptionDescription {
+    OptionDescription {
+        name: descriptor.name,
+        about: descriptor.summary,
+        kind: match descriptor.kind {
+            strategy::OptionKind::Flag { default } => OptionKind::Flag { default },
+            strategy::OptionKind::Integer { min, max, default } => {
+                OptionKind::Integer { min, max, default }
+            }
+            strategy::OptionKind::Share {
+                max_basis_points,
+                default_basis_points,
+            } => OptionKind::Share {
+                max_basis_points,
+                default_basis_points,
+            },
+            strategy::OptionKind::Duration { min, max, default } => {
+                OptionKind::Duration { min, max, default }
+            }
+            strategy::OptionKind::Word { words, default } => OptionKind::Word { words, default },
+        },
+    }
+}
+
+/// The engine's form of a validated strategy.
+///
+/// # Errors
+/// One sentence; only for a strategy that was not validated against [`catalog`].
+pub fn spec(configured: &config::Strategy) -> Result<StrategySpec, String> {
+    let settings: Vec<_> = configured
+        .options
+        .iter()
+        .map(|(name, setting)| (name.as_str(), self::setting(setting)))
+        .collect();
+    StrategySpec::new(&configured.name, &settings).map_err(|errors| {
+        let sentences: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        sentences.join("; ")
+    })
+}
+
+fn setting(setting: &config::Setting) -> strategy::Setting<'_> {
+    match setting {
+        config::Setting::Flag(value) => strategy::Setting::Flag(*value),
+        config::Setting::Integer(value) => strategy::Setting::Integer(*value),
+        config::Setting::Share(share) => strategy::Setting::Share(*share),
+        config::Setting::Duration(span) => strategy::Setting::Duration(*span),
+        config::Setting::Word(word) => strategy::Setting::Word(word),
+    }
+}
+
+/// The position of a strategy in the registry: its index in metrics and events.
+pub fn registry_index(spec: &StrategySpec) -> usize {
+    REGISTRY
+        .iter()
+        .position(|kind| kind.name == spec.name())
+        .unwrap_or(0)
+}

@@ -1,0 +1,314 @@
+//! One client connection: requests in, answers out, in order, with every limit and time-out of the configuration. Slow clients
+//! hold a buffer here and nothing else. It decides nothing about upstreams.
+
+use std::rc::Rc;
+
+use futures_lite::future;
+use rt::Conn;
+use telemetry::{RequestRecord, RequestRefusal};
+use wire::envelope::Envelope;
+use wire::http1::{self, HeadLimits};
+
+use super::asked::RequestContext;
+use super::client_body::{self, BodyRead, Unreadable};
+use super::connections::ConnectionPermit;
+use super::incoming::{Incoming, Wants};
+use super::pipeline::{self, Done, Served};
+use super::relay::ClientRelay;
+use super::reply::{self, Page};
+use super::worker::{Seat, Worker};
+
+/// What is kept for one connection.
+pub struct Client {
+    /// The socket.
+    pub conn: Conn,
+    /// The shard.
+    pub worker: Rc<Worker>,
+    /// Received and not yet dealt with.
+    pub inbox: Vec<u8>,
+    envelope: Envelope,
+    _permit: ConnectionPermit,
+    seat: Seat,
+}
+
+/// Whether the connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// With the next request.
+    KeepAlive,
+    /// It is closed, in good order.
+    Close,
+    /// It is gone, or must be cut.
+    Gone,
+}
+
+/// Serves a connection to its end.
+pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, seat: Seat) {
+    let mut client = Client {
+        conn,
+        worker,
+        inbox: rt::take_buffer(),
+        envelope: Envelope::new(),
+        _permit: permit,
+        seat,
+    };
+    let then = loop {
+        match client.one_request().await {
+            Then::KeepAlive => (),
+            ended => break ended,
+        }
+    };
+    let counts = client.conn.byte_counts();
+    client
+        .worker
+        .recorder
+        .borrow_mut()
+        .client_bytes(counts.received, counts.sent);
+    rt::recycle(client.inbox);
+    match then {
+        Then::Gone => client.conn.abort(),
+        Then::KeepAlive | Then::Close => drop(client.conn.close().await),
+    }
+}
+
+impl Client {
+    /// Reads one request and answers it.
+    async fn one_request(&mut self) -> Then {
+        let incoming = match self.read_head().await {
+            Ok(incoming) => incoming,
+            Err(then) => return then,
+        };
+        self.seat.set_busy(true);
+        self.worker.recorder.borrow_mut().request_started();
+        let then = self.answer(&incoming).await;
+        self.seat.set_busy(false);
+        then
+    }
+
+    /// Waits for the head of the next request; it is taken out of the inbox then.
+    async fn read_head(&mut self) -> Result<Incoming, Then> {
+        let limits = HeadLimits {
+            max_head_bytes: self.worker.limits.max_header_bytes,
+            ..HeadLimits::default()
+        };
+        let mut deadline_ns = None;
+        loop {
+            match http1::parse_request_head(&self.inbox, &limits) {
+                Ok(Some(head)) => {
+                    let incoming = Incoming::read(&self.worker, &head);
+                    let head_bytes = head.head_bytes;
+                    self.inbox.drain(..head_bytes);
+                    return Ok(incoming);
+                }
+                Ok(None) => (),
+                Err(error) => {
+                    let why = match error.status() {
+                        414 | 431 => RequestRefusal::HeadTooLarge,
+                        _ => RequestRefusal::BadHead,
+                    };
+                    return Err(self.refuse_head(error.status(), why).await);
+                }
+            }
+            let begun = !self.inbox.is_empty();
+            let limits = &self.worker.limits;
+            let until_ns = *deadline_ns.get_or_insert_with(|| {
+                rt::now().saturating_add(if begun {
+                    limits.header_timeout_ns
+                } else {
+                    limits.idle_timeout_ns
+                })
+            });
+            let received = if begun {
+                rt::timeout_at(until_ns, self.conn.recv()).await
+            } else {
+                // Between requests: the drain ends the wait too, unless bytes are here already.
+                let drained = async {
+                    self.seat.drain_begun().await;
+                    Ok(None)
+                };
+                rt::timeout_at(until_ns, future::or(self.conn.recv(), drained)).await
+            };
+            match received {
+                Ok(Ok(Some(chunk))) => {
+                    self.inbox.extend_from_slice(&chunk);
+                    if !begun {
+                        deadline_ns = None;
+                    }
+                }
+                Ok(Ok(None)) => return Err(Then::Close),
+                Ok(Err(_)) => return Err(Then::Gone),
+                Err(rt::Elapsed) if begun => {
+                    return Err(self.refuse_head(408, RequestRefusal::HeadTimeout).await);
+                }
+                Err(rt::Elapsed) => return Err(Then::Close),
+            }
+        }
+    }
+
+    /// Answers a head that is no request; nothing after it can be trusted.
+    async fn refuse_head(&mut self, status: u16, why: RequestRefusal) -> Then {
+        let started_ns = rt::now();
+        self.worker.recorder.borrow_mut().request_started();
+        self.refuse(&Incoming::unread(&self.worker), status, why, started_ns)
+            .await
+    }
+
+    /// One error page, counted; the connection closes behind it.
+    async fn refuse(
+        &mut self,
+        incoming: &Incoming,
+        status: u16,
+        why: RequestRefusal,
+        started_ns: u64,
+    ) -> Then {
+        self.worker.recorder.borrow_mut().request_refused(why);
+        let page = reply::refusal(incoming, status, why);
+        self.send_page(incoming, &page, true, started_ns).await
+    }
+
+    /// Answers one request whose head has been read.
+    async fn answer(&mut self, incoming: &Incoming) -> Then {
+        let started_ns = rt::now();
+        let route = match &incoming.wants {
+            Wants::Rpc(route) => *route,
+            Wants::Page(page) => {
+                if let Some(why) = page.refused {
+                    self.worker.recorder.borrow_mut().request_refused(why);
+                }
+                // A body that nobody asked for is read and dropped, so that the next request begins where it does.
+                let close = match client_body::read(self, incoming, started_ns).await {
+                    Ok(body) => {
+                        self.forget(&body);
+                        false
+                    }
+                    Err(Unreadable::Refused(..)) => true,
+                    Err(Unreadable::Gone) => return self.lost(),
+                };
+                return self.send_page(incoming, page, close, started_ns).await;
+            }
+        };
+        let body = match client_body::read(self, incoming, started_ns).await {
+            Ok(body) => body,
+            Err(Unreadable::Refused(status, why)) => {
+                return self.refuse(incoming, status, why, started_ns).await;
+            }
+            Err(Unreadable::Gone) => return self.lost(),
+        };
+        let worker = self.worker.clone();
+        let context = RequestContext {
+            request_id: incoming.request_id.clone(),
+            sampled: worker.sampler.borrow_mut().sample(),
+            deadline_ns: started_ns.saturating_add(worker.limits.request_timeout_ns),
+        };
+        let mut envelope = std::mem::take(&mut self.envelope);
+        let mut relay =
+            ClientRelay::new(&self.conn, &worker, incoming, self.closes_after(incoming));
+        let done = {
+            let serving = pipeline::serve(
+                &worker,
+                &context,
+                route,
+                body.bytes(&self.inbox),
+                &mut envelope,
+                &mut relay,
+            );
+            // A client that resets its connection wants nothing any more: dropping `serving` gives its attempts up. One
+            // that has only finished sending still listens.
+            let gone = async {
+                self.conn.failed().await;
+                None
+            };
+            future::or(async { Some(serving.await) }, gone).await
+        };
+        let relayed_closes = relay.closes();
+        self.envelope = envelope;
+        self.forget(&body);
+        match done {
+            None | Some(Done::Cut) => self.lost(),
+            Some(Done::Relayed) => {
+                self.count_request(200, None, started_ns);
+                if relayed_closes {
+                    Then::Close
+                } else {
+                    Then::KeepAlive
+                }
+            }
+            Some(Done::Served(served)) => self.send_served(incoming, served, started_ns).await,
+        }
+    }
+
+    /// The body has been dealt with: what lies behind it is the next request.
+    fn forget(&mut self, body: &BodyRead) {
+        self.inbox.drain(..body.inbox_bytes().min(self.inbox.len()));
+    }
+
+    /// The request ended without an answer.
+    fn lost(&self) -> Then {
+        self.worker.recorder.borrow_mut().request_lost();
+        Then::Gone
+    }
+
+    /// Whether the connection closes behind the answer to this request.
+    fn closes_after(&self, incoming: &Incoming) -> bool {
+        !incoming.keep_alive || self.worker.draining()
+    }
+
+    async fn send_served(&mut self, incoming: &Incoming, served: Served, started_ns: u64) -> Then {
+        let close = self.closes_after(incoming);
+        let mut out = rt::take_buffer();
+        reply::write_served(&mut out, &self.worker, incoming, &served, close);
+        out.extend_from_slice(&served.body);
+        rt::recycle(served.body);
+        let sent = self.send(out).await;
+        self.count_request(served.status.http, served.batch_calls, started_ns);
+        if !sent {
+            Then::Gone
+        } else if close {
+            Then::Close
+        } else {
+            Then::KeepAlive
+        }
+    }
+
+    async fn send_page(
+        &mut self,
+        incoming: &Incoming,
+        page: &Page,
+        close: bool,
+        started_ns: u64,
+    ) -> Then {
+        let close = close || self.closes_after(incoming);
+        let mut out = rt::take_buffer();
+        reply::write_page(&mut out, incoming, page, close);
+        let sent = self.send(out).await;
+        self.count_request(page.status, None, started_ns);
+        if !sent {
+            Then::Gone
+        } else if close {
+            Then::Close
+        } else {
+            Then::KeepAlive
+        }
+    }
+
+    /// Sends within `body_timeout`: a client that does not read holds a buffer for so long and no longer.
+    pub async fn send(&self, bytes: Vec<u8>) -> bool {
+        let until_ns = rt::now().saturating_add(self.worker.limits.body_timeout_ns);
+        let all = async {
+            self.conn.send(bytes).await?;
+            self.conn.flush().await
+        };
+        matches!(rt::timeout_at(until_ns, all).await, Ok(Ok(())))
+    }
+
+    fn count_request(&self, status: u16, batch_calls: Option<usize>, started_ns: u64) {
+        self.worker
+            .recorder
+            .borrow_mut()
+            .request_ended(&RequestRecord {
+                status,
+                duration_us: rt::now().saturating_sub(started_ns) / 1000,
+                batch_calls,
+            });
+    }
+}

@@ -1,0 +1,148 @@
+//! What the control plane asks of this shard, done between requests: configure, addresses, scrape, drain. It is the shard's
+//! main task; it never waits on a request.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mailbox::control::Ack;
+use telemetry::AccessLog;
+
+use super::connections::ConnectionBudget;
+use super::listener::Listeners;
+use super::prober;
+use super::snapshot;
+use super::worker::Worker;
+use crate::control::{Epoch, Letter, Reply, ReportLane, ShardInbox};
+
+/// What a shard is given before it has a configuration.
+pub struct Seat {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its letters.
+    pub inbox: ShardInbox,
+    /// Where it reports what others should know.
+    pub reports: ReportLane,
+    /// Where its events go.
+    pub events: AccessLog,
+    /// Connections of the process.
+    pub connections: ConnectionBudget,
+    /// Decides every draw, and makes request ids.
+    pub seed: u64,
+}
+
+/// How often idle upstream connections are looked through.
+const REAP_EVERY_NS: u64 = 1_000_000_000;
+
+/// Runs a shard until it has drained, or its inbox is abandoned.
+pub async fn run(seat: Seat) {
+    let mut serving: Option<(Rc<Worker>, Listeners)> = None;
+    loop {
+        while let Some((letter, ack)) = seat.inbox.take() {
+            match (letter, &serving) {
+                (Letter::Configure(epoch), None) => match begin(&seat, &epoch) {
+                    Ok(begun) => {
+                        serving = Some(begun);
+                        ack.acknowledge(Reply::Done);
+                    }
+                    Err(sentence) => ack.acknowledge(Reply::Failed(sentence)),
+                },
+                (Letter::Drain { deadline_ns }, Some((worker, listeners))) => {
+                    drain(worker, listeners, &seat.inbox, deadline_ns, ack).await;
+                    return;
+                }
+                (Letter::Drain { .. }, None) => {
+                    ack.acknowledge(Reply::Drained { cut: 0 });
+                    return;
+                }
+                (letter, Some((worker, _))) => act(worker, letter, ack),
+                (_, None) => ack.acknowledge(Reply::Failed("not configured yet".to_owned())),
+            }
+        }
+        // A look once a second covers what no bell announces.
+        let _ = rt::timeout_at(rt::now() + REAP_EVERY_NS, rt::rung()).await;
+    }
+}
+
+/// Listens and serves with a configuration.
+fn begin(seat: &Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), String> {
+    let built = snapshot::build(epoch)?;
+    let listeners = Listeners::bind(&epoch.config.server.listen)?;
+    let worker = Worker::new(seat, epoch.clone(), built);
+    listeners.accept(&worker);
+    rt::spawn(reap(worker.clone())).detach();
+    if seat.number == 0 {
+        prober::start(&worker, &seat.reports);
+    }
+    Ok((worker, listeners))
+}
+
+/// Letters that a serving shard answers at once.
+fn act(worker: &Rc<Worker>, letter: Letter, ack: Ack<Reply>) {
+    let reply = match letter {
+        Letter::Scrape => {
+            let worker = worker.clone();
+            rt::spawn(async move {
+                ack.acknowledge(Reply::Scraped(Box::new(worker.scrape().await)));
+            })
+            .detach();
+            return;
+        }
+        Letter::Readiness => Reply::Ready(worker.readiness()),
+        Letter::Configure(_) => {
+            Reply::Failed("a running shard does not take another configuration yet".to_owned())
+        }
+        Letter::Drain { .. } => Reply::Failed("the shard drains already".to_owned()),
+        Letter::Addresses(resolved) => {
+            worker.use_addresses(&resolved);
+            Reply::Done
+        }
+        Letter::SampleAccessLog(share) => {
+            worker.sampler.borrow_mut().set_rate(share);
+            Reply::Done
+        }
+        Letter::Probed(probe) => {
+            worker.take_probe(&probe);
+            Reply::Done
+        }
+    };
+    ack.acknowledge(reply);
+}
+
+/// Stops accepting, lets requests in flight finish until the deadline, and answers scrapes and questions meanwhile.
+async fn drain(
+    worker: &Rc<Worker>,
+    listeners: &Listeners,
+    inbox: &ShardInbox,
+    deadline_ns: u64,
+    ack: Ack<Reply>,
+) {
+    listeners.close();
+    worker.begin_drain();
+    let finished = async {
+        worker.all_closed().await;
+        true
+    };
+    let letters = async {
+        loop {
+            while let Some((letter, ack)) = inbox.take() {
+                act(worker, letter, ack);
+            }
+            let _ = rt::timeout_at(rt::now() + REAP_EVERY_NS, rt::rung()).await;
+        }
+    };
+    let all = futures_lite::future::or(finished, letters);
+    let done = rt::timeout_at(deadline_ns, all).await.is_ok();
+    ack.acknowledge(Reply::Drained {
+        cut: if done { 0 } else { worker.busy_connections() },
+    });
+}
+
+/// Closes upstream connections that have idled too long.
+async fn reap(worker: Rc<Worker>) {
+    while !worker.draining() {
+        rt::sleep_until(rt::now() + REAP_EVERY_NS).await;
+        for upstream in worker.chains.iter().flat_map(|chain| &chain.upstreams) {
+            upstream.pool.reap(rt::now());
+        }
+    }
+}

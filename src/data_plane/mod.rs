@@ -1,0 +1,35 @@
+//! The data plane: one instance a core, from a client's socket to an upstream's and back. It decides nothing about
+//! upstreams (that is [`engine`]), names no metric (that is [`telemetry`]) and never blocks.
+//!
+//! ```text
+//! listener → connection → incoming → client_body
+//!    → pipeline: envelope → asked → call (begin, drive) → respond → reply
+//!                 └ batch: many calls      │      └ relay: long answers
+//!                                          └ upstream: pool, dial, exchange, judge
+//! inbox: letters of the control plane     prober: chain ids and heads beside the traffic
+//! ```
+
+pub mod asked;
+pub mod batch;
+pub mod call;
+pub mod catalog;
+pub mod client_body;
+pub mod connection;
+pub mod connections;
+pub mod inbox;
+pub mod incoming;
+pub mod listener;
+pub mod observe;
+pub mod pipeline;
+pub mod policies;
+pub mod prober;
+pub mod relay;
+pub mod reply;
+pub mod respond;
+pub mod route;
+pub mod snapshot;
+pub mod transaction;
+pub mod upstream;
+pub mod worker;
+
+pub use catalog::catalog;

@@ -1,0 +1,179 @@
+//! Heads of answers to clients, and the pages that need no call. It writes bytes and sends none.
+
+use telemetry::RequestRefusal;
+use wire::http1::{self, BodyLength, Connection, ResponseParts};
+use wire::splice;
+
+use super::incoming::Incoming;
+use super::pipeline::{Explain, Served};
+use super::worker::Worker;
+
+/// An answer that needs no call.
+pub struct Page {
+    /// The status.
+    pub status: u16,
+    /// A JSON-RPC error to put in the body.
+    error: Option<(i64, &'static str)>,
+    headers: Vec<u8>,
+    /// Why the request was refused, if it was.
+    pub refused: Option<RequestRefusal>,
+}
+
+impl Page {
+    /// An empty page.
+    pub const fn status(status: u16) -> Self {
+        Self {
+            status,
+            error: None,
+            headers: Vec::new(),
+            refused: None,
+        }
+    }
+
+    /// With a JSON-RPC error.
+    pub const fn saying(mut self, code: i64, message: &'static str) -> Self {
+        self.error = Some((code, message));
+        self
+    }
+
+    /// With header lines that were written here.
+    pub fn with_header(mut self, line: &'static [u8]) -> Self {
+        self.headers.extend_from_slice(line);
+        self
+    }
+
+    /// With a header whose value came from outside; left out if it could break its line.
+    pub fn with_header_value(mut self, name: &[u8], value: &[u8]) -> Self {
+        // On refusal nothing is appended, and the page is right without it.
+        let _ = http1::append_header(&mut self.headers, name, value);
+        self
+    }
+
+    /// Counted as a refusal.
+    pub const fn refusing(mut self, why: RequestRefusal) -> Self {
+        self.refused = Some(why);
+        self
+    }
+}
+
+/// The page for a request that cannot be served; its connection closes.
+pub fn refusal(_incoming: &Incoming, status: u16, why: RequestRefusal) -> Page {
+    let message = match why {
+        RequestRefusal::BadHead => "malformed HTTP request",
+        RequestRefusal::HeadTooLarge => "request head too large",
+        RequestRefusal::BodyTooLarge => "request body too large",
+        RequestRefusal::HeadTimeout => "the request's head did not arrive in time",
+        RequestRefusal::BodyTimeout => "the request's body did not arrive in time",
+        RequestRefusal::Overloaded => "too many connections",
+        _ => "bad request",
+    };
+    Page::status(status).saying(-32600, message)
+}
+
+/// Writes a page, head and body.
+pub fn write_page(out: &mut Vec<u8>, incoming: &Incoming, page: &Page, close: bool) {
+    let mut body = Vec::new();
+    if let Some((code, message)) = page.error {
+        splice::write_error(&mut body, None, code, message, None);
+    }
+    let mut extra = incoming.cors.clone();
+    extra.extend_from_slice(&page.headers);
+    let length = match page.status {
+        204 => BodyLength::None,
+        _ => BodyLength::Known(body.len() as u64),
+    };
+    http1::write_response_head(
+        out,
+        &ResponseParts {
+            status: page.status,
+            version: incoming.version,
+            content_type: page.error.map(|_| &b"application/json"[..]),
+            body: length,
+            connection: connection(close),
+            request_id: Some(incoming.request_id.as_bytes()),
+            extra_block: &extra,
+        },
+    );
+    if !incoming.head_only {
+        out.extend_from_slice(&body);
+    }
+}
+
+/// Writes the head of a served request; its body follows.
+pub fn write_served(
+    out: &mut Vec<u8>,
+    worker: &Worker,
+    incoming: &Incoming,
+    served: &Served,
+    close: bool,
+) {
+    let mut extra = incoming.cors.clone();
+    if let Some(seconds) = served.status.retry_after_s {
+        let mut digits = itoa::Buffer::new();
+        let value = digits.format(seconds).as_bytes();
+        let _ = http1::append_header(&mut extra, b"retry-after", value);
+    }
+    explain(&mut extra, worker, &served.explain, incoming);
+    http1::write_response_head(
+        out,
+        &ResponseParts {
+            status: served.status.http,
+            version: incoming.version,
+            content_type: Some(b"application/json"),
+            body: BodyLength::Known(served.body.len() as u64),
+            connection: connection(close),
+            request_id: Some(incoming.request_id.as_bytes()),
+            extra_block: &extra,
+        },
+    );
+}
+
+/// Writes the head of a streamed answer.
+pub fn write_streamed(
+    out: &mut Vec<u8>,
+    worker: &Worker,
+    incoming: &Incoming,
+    how: &Explain,
+    body: BodyLength,
+    close: bool,
+) {
+    let mut extra = incoming.cors.clone();
+    explain(&mut extra, worker, how, incoming);
+    http1::write_response_head(
+        out,
+        &ResponseParts {
+            status: 200,
+            version: incoming.version,
+            content_type: Some(b"application/json"),
+            body,
+            connection: connection(close),
+            request_id: Some(incoming.request_id.as_bytes()),
+            extra_block: &extra,
+        },
+    );
+}
+
+/// The explanation headers, where the operator wants them.
+fn explain(extra: &mut Vec<u8>, worker: &Worker, how: &Explain, incoming: &Incoming) {
+    let super::incoming::Wants::Rpc(route) = &incoming.wants else {
+        return;
+    };
+    if !worker.epoch.config.server.explain {
+        return;
+    }
+    if let Some(upstream) = how.upstream.and_then(|at| worker.upstream(route.chain, at)) {
+        let name = upstream.name.as_bytes();
+        let _ = http1::append_header(extra, b"x-livechain-upstream", name);
+    }
+    let mut digits = itoa::Buffer::new();
+    let value = digits.format(how.attempts).as_bytes();
+    let _ = http1::append_header(extra, b"x-livechain-attempts", value);
+}
+
+const fn connection(close: bool) -> Connection {
+    if close {
+        Connection::Close
+    } else {
+        Connection::KeepAlive
+    }
+}

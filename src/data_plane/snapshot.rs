@@ -1,0 +1,343 @@
+//! One configuration as one shard uses it: routes, upstreams with their pools, policies by index, and
+//! the engine's own configuration. Built once per epoch; it performs no I/O.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use config::{Compression, Config};
+use engine::breaker::State;
+use engine::chain::ChainId;
+use engine::config::{
+    BreakerConfig, ChainConfig, MethodSet, RetryBudgetConfig, ShardConfig, UpstreamConfig,
+};
+use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
+use engine::method;
+use wire::http1::{self, RequestPrefix};
+
+use super::catalog;
+use super::policies::{MethodEntry, Policies};
+use super::route::Routes;
+use super::upstream::Upstream;
+use super::upstream::dial::Target;
+use super::upstream::pool::{Pool, PoolLimits};
+use crate::control::Epoch;
+
+/// The breaker's states in the order of their index in metrics and events.
+pub const BREAKER_STATES: [State; 3] = [State::Closed, State::Open, State::HalfOpen];
+
+/// Text shorter than this is no key, and would match anywhere.
+const MIN_SECRET_BYTES: usize = 8;
+
+/// One chain as one shard uses it.
+pub struct Chain {
+    /// Its upstreams, by index.
+    pub upstreams: Vec<Rc<Upstream>>,
+    /// What is configured about methods.
+    pub policies: Policies,
+    /// For each of the engine's strategies of this chain, its place in the registry.
+    pub registry_of: Vec<usize>,
+    /// For each strategy of the registry, which of the chain's a path means by that name: the configured one with its
+    /// options, else one with the defaults.
+    pub named: Vec<StrategyIndex>,
+    /// What must never reach a client: keys in URLs and headers of the chain's upstreams.
+    pub secrets: Vec<Box<[u8]>>,
+}
+
+impl Chain {
+    /// The upstream whose filters carry this tag.
+    pub fn upstream_by_tag(&self, tag: u32) -> Option<&Rc<Upstream>> {
+        self.upstreams.iter().find(|u| u.filter_tag == tag)
+    }
+
+    /// The upstream at this index.
+    pub fn upstream(&self, index: UpstreamIndex) -> Option<&Rc<Upstream>> {
+        self.upstreams.get(index.as_usize())
+    }
+}
+
+/// Everything that one shard derives from one epoch.
+pub struct Built {
+    /// The paths.
+    pub routes: Routes,
+    /// The chains, by index.
+    pub chains: Vec<Chain>,
+    /// The engine's configuration.
+    pub engine: ShardConfig,
+}
+
+/// Builds a shard's view of an epoch.
+///
+/// # Errors
+/// One sentence for the operator; none is expected of a validated configuration.
+pub fn build(epoch: &Epoch) -> Result<Built, String> {
+    let config = &epoch.config;
+    let mut routes = Routes::default();
+    let mut chains = Vec::new();
+    let mut engine_chains = Vec::new();
+    for (at, chain) in config.chains.iter().enumerate() {
+        let names = std::iter::once(&chain.name).chain(&chain.aliases);
+        routes.add_chain(
+            names.map(String::as_str),
+            chain.chain_id,
+            chain.upstreams.iter().map(|u| u.name.as_str()),
+        );
+        let index = ChainIndex(u16::try_from(at).map_err(|_| "too many chains".to_owned())?);
+        let (built, engine_chain) = build_chain(epoch, index, chain)?;
+        chains.push(built);
+        engine_chains.push(engine_chain);
+    }
+    for (at, kind) in engine::strategy::REGISTRY.iter().enumerate() {
+        routes.add_strategy(kind.name, at);
+    }
+    let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
+    Ok(Built {
+        routes,
+        chains,
+        engine: ShardConfig {
+            chains: engine_chains,
+            retry_budget: RetryBudgetConfig::share(
+                (config.retry.budget * 1000.0).round() as u32,
+                config.retry.min_per_second,
+                shards,
+            ),
+        },
+    })
+}
+
+fn build_chain(
+    epoch: &Epoch,
+    index: ChainIndex,
+    chain: &config::Chain,
+) -> Result<(Chain, ChainConfig), String> {
+    let config = &epoch.config;
+    let policies = Policies::new(config, chain);
+    let mut strategies = Vec::new();
+    for strategy in policies.strategies() {
+        strategies.push(catalog::spec(strategy)?);
+    }
+    for kind in engine::strategy::REGISTRY {
+        strategies.push(engine::strategy::StrategySpec::of(kind));
+    }
+    let mut providers: Vec<&str> = Vec::new();
+    let mut upstreams = Vec::new();
+    let mut engine_upstreams = Vec::new();
+    for (at, configured) in chain.upstreams.iter().enumerate() {
+        let provider = match providers.iter().position(|p| *p == configured.provider) {
+            Some(at) => at,
+            None => {
+                providers.push(&configured.provider);
+                providers.len() - 1
+            }
+        };
+        let at16 = u16::try_from(at).map_err(|_| "too many upstreams".to_owned())?;
+        upstreams.push(Rc::new(build_upstream(
+            epoch,
+            index,
+            UpstreamIndex(at16),
+            configured,
+        )?));
+        engine_upstreams.push(UpstreamConfig {
+            provider: ProviderIndex(u16::try_from(provider).unwrap_or(u16::MAX)),
+            priority: configured.priority,
+            weight: configured.weight,
+            timeout: configured.timeout,
+            breaker: BreakerConfig {
+                failures: configured.breaker.failures,
+                window: configured.breaker.window,
+                open_for: configured.breaker.open_for,
+                probes: configured.breaker.probes,
+            },
+            denied: denied(configured),
+        });
+    }
+    let registry_of: Vec<_> = strategies.iter().map(catalog::registry_index).collect();
+    let named = (0..engine::strategy::REGISTRY.len())
+        .map(|kind| registry_of.iter().position(|k| *k == kind).unwrap_or(0))
+        .map(|at| StrategyIndex(u16::try_from(at).unwrap_or(0)))
+        .collect();
+    let engine_chain = ChainConfig {
+        chain_id: chain.chain_id.map(ChainId),
+        upstreams: engine_upstreams,
+        policies: policies.engine().to_vec(),
+        strategies,
+        max_lag_blocks: chain.probe.max_lag_blocks,
+    };
+    engine_chain
+        .check()
+        .map_err(|error| format!("chain {}: {error}", chain.name))?;
+    let built = Chain {
+        upstreams,
+        policies,
+        registry_of,
+        named,
+        secrets: chain.upstreams.iter().flat_map(secrets).collect(),
+    };
+    Ok((built, engine_chain))
+}
+
+/// The standard methods that an upstream is never sent.
+fn denied(upstream: &config::Upstream) -> MethodSet {
+    method::all()
+        .filter(|(_, name, _)| !upstream.methods.permits(name))
+        .map(|(id, _, _)| id)
+        .collect()
+}
+
+/// The upstreams that must not be sent a method whose name no table knows.
+pub fn excluded(chain: &config::Chain, entry: &MethodEntry, name: &[u8]) -> UpstreamSet {
+    let mut set = UpstreamSet::EMPTY;
+    if entry.id.is_known() {
+        return set;
+    }
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    for (at, upstream) in (0u16..).zip(&chain.upstreams) {
+        if !upstream.methods.permits(name) {
+            set.insert(UpstreamIndex(at));
+        }
+    }
+    set
+}
+
+fn build_upstream(
+    epoch: &Epoch,
+    chain: ChainIndex,
+    index: UpstreamIndex,
+    configured: &config::Upstream,
+) -> Result<Upstream, String> {
+    let url = &configured.url;
+    let refuse = |what: &str| format!("upstream {}: {what}", configured.name);
+    let tls = match epoch
+        .upstream_tls
+        .get(chain.as_usize())
+        .and_then(|row| row.get(index.as_usize()))
+    {
+        Some(Some(client)) => {
+            let name = configured.tls.server_name.as_deref().unwrap_or(&url.host);
+            let name = rustls_pki_types::ServerName::try_from(name.to_owned())
+                .map_err(|_| refuse("its host is no name that a certificate could carry"))?;
+            Some((client.clone(), name))
+        }
+        _ => None,
+    };
+    let share = |total: u32| (total as usize).div_ceil(epoch.shards.max(1)).max(1);
+    Ok(Upstream {
+        chain,
+        index,
+        name: configured.name.as_str().into(),
+        provider: configured.provider.as_str().into(),
+        host: url.host.as_str().into(),
+        target: Target {
+            addresses: RefCell::new(Rc::from([])),
+            tls,
+        },
+        pool: Pool::new(PoolLimits {
+            max_connections: share(configured.pool.max_connections),
+            max_waiting: share(configured.pool.max_waiting),
+            idle_timeout_ns: nanos(configured.pool.idle_timeout),
+        }),
+        request_prefix: request_prefix(configured)
+            .ok_or_else(|| refuse("its URL or a header cannot be written into a request"))?,
+        connect_timeout_ns: nanos(configured.connect_timeout),
+        batch_max_calls: configured.batch.max_calls.max(1) as usize,
+        filter_tag: wire::filter_id::tag(&configured.name),
+        next_id: Cell::new(1),
+    })
+}
+
+/// The parts of an upstream's URL and headers that may be keys.
+fn secrets(upstream: &config::Upstream) -> Vec<Box<[u8]>> {
+    let url = &upstream.url;
+    let in_target = url.target.expose().split(['/', '?', '&', '=']);
+    let in_headers = upstream.headers.iter().map(|header| header.value.expose());
+    let in_userinfo = url.authorization.iter().map(|value| value.expose());
+    in_target
+        .chain(in_headers)
+        .chain(in_userinfo)
+        .filter(|text| text.len() >= MIN_SECRET_BYTES)
+        .map(|text| text.as_bytes().into())
+        .collect()
+}
+
+/// The head of every request to this upstream, up to the length.
+fn request_prefix(configured: &config::Upstream) -> Option<Vec<u8>> {
+    let url = &configured.url;
+    let mut extra = Vec::new();
+    if let Some(authorization) = &url.authorization {
+        http1::append_header(
+            &mut extra,
+            b"authorization",
+            authorization.expose().as_bytes(),
+        )
+        .ok()?;
+    }
+    for header in &configured.headers {
+        http1::append_header(
+            &mut extra,
+            header.name.as_bytes(),
+            header.value.expose().as_bytes(),
+        )
+        .ok()?;
+    }
+    let accept_gzip = match configured.compression {
+        // Bandwidth is dear on the way to a vendor and free within a rack.
+        Compression::Auto => url.tls,
+        Compression::Gzip => true,
+        Compression::None => false,
+    };
+    let mut out = Vec::new();
+    http1::write_request_prefix(
+        &mut out,
+        &RequestPrefix {
+            target: url.target.expose().as_bytes(),
+            host: url.authority().as_bytes(),
+            accept_gzip,
+            user_agent: concat!("livechain/", env!("CARGO_PKG_VERSION")).as_bytes(),
+            extra_block: &extra,
+        },
+    )
+    .ok()?;
+    Some(out)
+}
+
+/// A duration in nanoseconds; five hundred years saturate.
+pub fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What metrics and events are split by under this configuration.
+pub fn dimensions(config: &Config, shards: usize) -> telemetry::Dimensions {
+    telemetry::Dimensions {
+        shards,
+        chains: config
+            .chains
+            .iter()
+            .map(|chain| telemetry::ChainDimension {
+                name: chain.name.clone(),
+                upstreams: chain
+                    .upstreams
+                    .iter()
+                    .map(|upstream| telemetry::UpstreamDimension {
+                        name: upstream.name.clone(),
+                        provider: upstream.provider.clone(),
+                    })
+                    .collect(),
+            })
+            .collect(),
+        methods: method::all().map(|(_, name, _)| name).collect(),
+        strategies: engine::strategy::REGISTRY
+            .iter()
+            .map(|kind| kind.name)
+            .collect(),
+        fault_classes: engine::fault::FaultClass::ALL
+            .iter()
+            .map(|class| class.label())
+            .collect(),
+        breaker_states: BREAKER_STATES.iter().map(|state| state.label()).collect(),
+        exclusions: engine::eligibility::LeftOutBy::ALL
+            .iter()
+            .map(|why| why.label())
+            .collect(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}

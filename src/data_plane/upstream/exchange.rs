@@ -1,0 +1,488 @@
+//! One HTTP exchange with one upstream: a pooled or a fresh connection, our own head, the payload, and
+//! an answer that is either held whole or, when long and sane at its front, handed on as a stream.
+//! It judges framing and nothing else; what the JSON means is [`super::judge`]'s work.
+//!
+//! Dropping the future at any point closes the connection: an exchange that did not end cleanly
+//! leaves nothing that the next one could trip over.
+
+use std::cell::Cell;
+use std::io;
+
+use engine::fault::{Fault, FaultClass};
+use rt::Conn;
+use telemetry::ConnectOutcome;
+use wire::http1::{self, HeadLimits, ResponseHead};
+use wire::response::{Front, ResultStream};
+
+use super::Upstream;
+use super::body::{Body, BodyFault, HoldBudget, charge};
+use super::dial::{DialError, dial};
+use super::pool::{PoolFull, Slot};
+
+/// Interim (1xx) heads that are skipped before an answer; more is an upstream playing games.
+const MAX_INTERIM_HEADS: usize = 8;
+
+/// What is sent.
+#[derive(Clone, Copy)]
+pub struct Outgoing<'a> {
+    /// The JSON-RPC body.
+    pub payload: &'a [u8],
+    /// Never use a connection that may have gone stale.
+    pub fresh_only: bool,
+    /// The id whose long answer may be streamed; None: hold the answer whole.
+    pub stream_id: Option<u64>,
+    /// What may be held.
+    pub budget: &'a HoldBudget,
+}
+
+/// Bounds of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerLimits {
+    /// A longer answer is streamed.
+    pub hold_bytes: usize,
+    /// A longer answer is refused, or cut if it did not say its length.
+    pub max_response_bytes: usize,
+}
+
+/// How far an exchange got and what it moved; read when it has ended, or its time has run out.
+#[derive(Default)]
+pub struct Reached {
+    stage: Cell<Stage>,
+    began_connect_ns: Cell<u64>,
+    /// How a connect ended, and how long it took, if there was one.
+    pub connect: Cell<Option<(ConnectOutcome, u64)>>,
+    /// When the first byte of the answer came, on [`rt::now`].
+    pub first_byte_ns: Cell<Option<u64>>,
+    /// Bytes sent, the head included.
+    pub sent_bytes: Cell<u64>,
+    /// Bytes received, the head included.
+    pub received_bytes: Cell<u64>,
+    /// The queue for a connection was full.
+    pub refused_by_pool: Cell<bool>,
+}
+
+/// The stages of an exchange.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Pool,
+    Connect,
+    Sent,
+    Answer,
+}
+
+impl Reached {
+    fn received(&self, bytes: usize) {
+        self.received_bytes
+            .set(self.received_bytes.get() + bytes as u64);
+    }
+
+    fn connect_ended(&self, outcome: ConnectOutcome) {
+        let took_ns = rt::now().saturating_sub(self.began_connect_ns.get());
+        self.connect.set(Some((outcome, took_ns / 1000)));
+    }
+
+    /// The fault of an exchange whose time ran out at this point.
+    pub fn timeout(&self) -> Fault {
+        match self.stage.get() {
+            Stage::Pool => Fault::unsent(FaultClass::Timeout, "timeout_pool"),
+            Stage::Connect => {
+                self.connect_ended(ConnectOutcome::Timeout);
+                Fault::unsent(FaultClass::Timeout, "timeout_connect")
+            }
+            Stage::Sent => Fault::new(FaultClass::Timeout, "timeout_first_byte"),
+            Stage::Answer => Fault::new(FaultClass::Timeout, "timeout_body"),
+        }
+    }
+}
+
+/// What the head of an answer says, beyond framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The status code.
+    pub status: u16,
+    /// The content type says JSON, or says nothing.
+    pub json: bool,
+    /// How long the upstream asks to be left alone.
+    pub retry_after_s: Option<u64>,
+}
+
+/// An answer.
+pub enum Received {
+    /// Held whole.
+    Whole {
+        /// From its head.
+        facts: Facts,
+        /// The body, inflated.
+        body: Vec<u8>,
+    },
+    /// Longer than `hold_bytes` and sane so far.
+    Long(Box<Long>),
+}
+
+/// A long answer: what came so far, and the rest to come.
+pub struct Long {
+    /// From its head.
+    pub facts: Facts,
+    /// The body so far.
+    pub held: Vec<u8>,
+    /// The length of the whole body, if it is known.
+    pub stated_bytes: Option<u64>,
+    /// The rest.
+    pub rest: Rest,
+}
+
+/// The part of a long answer that is still to come.
+pub struct Rest {
+    conn: Conn,
+    slot: Slot,
+    body: Body,
+    keep_alive: bool,
+}
+
+impl Rest {
+    /// Whether the body has ended.
+    pub const fn ended(&self) -> bool {
+        self.body.ended()
+    }
+
+    /// Receives once and appends what belongs to the body.
+    ///
+    /// # Errors
+    /// The fault; what was streamed of the answer must then be cut.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self.conn.recv().await {
+            Ok(Some(chunk)) => self.body.take(&chunk, out).map_err(body_fault),
+            Ok(None) => self.body.connection_ended(out).map_err(body_fault),
+            Err(_) => Err(Fault::new(FaultClass::Transport, "reset_in_body")),
+        }
+    }
+
+    /// After the end: the connection goes back to the pool if it may.
+    pub fn finish(self) {
+        settle(self.conn, self.slot, &self.body, self.keep_alive);
+    }
+}
+
+/// Why an exchange gave no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// A pooled connection ended before the first byte of an answer: it had probably been closed
+    /// unnoticed. Whether to send again is a decision, so it is not made here.
+    Stale,
+    /// Anything else.
+    Fault(Fault),
+}
+
+/// Sends once and receives the answer.
+///
+/// # Errors
+/// [`Broken`], with whether the call's bytes may have reached the upstream.
+pub async fn exchange(
+    upstream: &Upstream,
+    outgoing: &Outgoing<'_>,
+    limits: &AnswerLimits,
+    reached: &Reached,
+) -> Result<Received, Broken> {
+    let (mut slot, pooled) =
+        upstream
+            .pool
+            .acquire(outgoing.fresh_only)
+            .await
+            .map_err(|PoolFull| {
+                reached.refused_by_pool.set(true);
+                Broken::Fault(Fault::unsent(FaultClass::Timeout, "pool_full"))
+            })?;
+    let reused = pooled.is_some();
+    let conn = match pooled {
+        Some(conn) => conn,
+        None => {
+            reached.stage.set(Stage::Connect);
+            reached.began_connect_ns.set(rt::now());
+            let (outcome, made) = connect(upstream).await;
+            reached.connect_ended(outcome);
+            slot.connected();
+            made.map_err(Broken::Fault)?
+        }
+    };
+    reached.stage.set(Stage::Sent);
+    match converse(upstream, outgoing, limits, reached, conn, slot).await {
+        Err(Broken::Stale) if !reused => Err(Broken::Fault(Fault::new(
+            FaultClass::Transport,
+            "closed_before_answer",
+        ))),
+        other => other,
+    }
+}
+
+/// Dials within the upstream's connect timeout. No byte of the call has been sent when this fails.
+async fn connect(upstream: &Upstream) -> (ConnectOutcome, Result<Conn, Fault>) {
+    let deadline_ns = rt::now().saturating_add(upstream.connect_timeout_ns);
+    let (outcome, class, rule) = match rt::timeout_at(deadline_ns, dial(&upstream.target)).await {
+        Ok(Ok(conn)) => return (ConnectOutcome::Ok, Ok(conn)),
+        Ok(Err(DialError::NoAddress)) => (
+            ConnectOutcome::Unresolved,
+            FaultClass::Transport,
+            "unresolved",
+        ),
+        Ok(Err(DialError::Connect(error))) => match error.kind() {
+            io::ErrorKind::ConnectionRefused => (
+                ConnectOutcome::Refused,
+                FaultClass::Transport,
+                "connect_refused",
+            ),
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => (
+                ConnectOutcome::Unreachable,
+                FaultClass::Transport,
+                "connect_unreachable",
+            ),
+            _ => (
+                ConnectOutcome::Other,
+                FaultClass::Transport,
+                "connect_failed",
+            ),
+        },
+        Ok(Err(DialError::Handshake(_))) => {
+            (ConnectOutcome::Tls, FaultClass::Transport, "tls_handshake")
+        }
+        Err(rt::Elapsed) => (
+            ConnectOutcome::Timeout,
+            FaultClass::Timeout,
+            "timeout_connect",
+        ),
+    };
+    (outcome, Err(Fault::unsent(class, rule)))
+}
+
+/// One request and its answer on one connection.
+async fn converse(
+    upstream: &Upstream,
+    outgoing: &Outgoing<'_>,
+    limits: &AnswerLimits,
+    reached: &Reached,
+    conn: Conn,
+    slot: Slot,
+) -> Result<Received, Broken> {
+    let mut request = rt::take_buffer();
+    http1::write_request_head(
+        &mut request,
+        &upstream.request_prefix,
+        outgoing.payload.len() as u64,
+    );
+    request.extend_from_slice(outgoing.payload);
+    reached.sent_bytes.set(request.len() as u64);
+    if conn.send(request).await.is_err() {
+        return Err(Broken::Stale);
+    }
+    let mut inbox = rt::take_buffer();
+    let head = read_head(&conn, &mut inbox, reached).await?;
+    let mut body = Body::new(head.framing, head.coding, limits.max_response_bytes)
+        .map_err(|fault| Broken::Fault(body_fault(fault)))?;
+    let stated_bytes = body.stated_left();
+    let mut held = Held::new(outgoing.budget);
+    held.take(&mut body, inbox.get(head.head_bytes..).unwrap_or_default())?;
+    rt::recycle(inbox);
+    let facts = head.facts;
+    let mut may_stream = outgoing
+        .stream_id
+        .filter(|_| facts.json && facts.status == 200);
+    while !body.ended() {
+        if held.bytes.len() > limits.hold_bytes
+            && let Some(id) = may_stream.take()
+            && front_is_a_result(&held.bytes, id)?
+        {
+            let rest = Rest {
+                conn,
+                slot,
+                body,
+                keep_alive: head.keep_alive,
+            };
+            return Ok(Received::Long(Box::new(Long {
+                facts,
+                held: held.release(),
+                stated_bytes,
+                rest,
+            })));
+        }
+        match conn.recv().await {
+            Ok(Some(chunk)) => {
+                reached.received(chunk.len());
+                held.take(&mut body, &chunk)?;
+            }
+            Ok(None) => held.connection_ended(&mut body)?,
+            Err(_) => {
+                return Err(Broken::Fault(Fault::new(
+                    FaultClass::Transport,
+                    "reset_in_body",
+                )));
+            }
+        }
+    }
+    settle(conn, slot, &body, head.keep_alive);
+    Ok(Received::Whole {
+        facts,
+        body: held.keep(),
+    })
+}
+
+/// What is kept of an answer's head once its buffer goes.
+struct Head {
+    facts: Facts,
+    framing: http1::ResponseFraming,
+    coding: http1::ContentEncoding,
+    keep_alive: bool,
+    head_bytes: usize,
+}
+
+/// Receives until the head of the answer is whole; it is at the front of `inbox` then.
+async fn read_head(conn: &Conn, inbox: &mut Vec<u8>, reached: &Reached) -> Result<Head, Broken> {
+    let limits = HeadLimits::default();
+    let fault = |rule| Broken::Fault(Fault::new(FaultClass::Transport, rule));
+    let mut interim_heads = 0;
+    loop {
+        match conn.recv().await {
+            Ok(Some(chunk)) => {
+                reached.received(chunk.len());
+                inbox.extend_from_slice(&chunk);
+            }
+            Ok(None) | Err(_) if inbox.is_empty() && interim_heads == 0 => {
+                return Err(Broken::Stale);
+            }
+            Ok(None) | Err(_) => return Err(fault("closed_in_head")),
+        }
+        if reached.stage.replace(Stage::Answer) != Stage::Answer {
+            reached.first_byte_ns.set(Some(rt::now()));
+        }
+        loop {
+            let head =
+                http1::parse_response_head(inbox, false, &limits).map_err(|_| fault("bad_head"))?;
+            match head {
+                None => break,
+                Some(head) if head.interim => {
+                    interim_heads += 1;
+                    if interim_heads > MAX_INTERIM_HEADS {
+                        return Err(fault("too_many_interim_heads"));
+                    }
+                    let skip = head.head_bytes;
+                    inbox.drain(..skip);
+                }
+                Some(head) => return Ok(keep(&head)),
+            }
+        }
+    }
+}
+
+/// Copies what outlives the head's buffer.
+fn keep(head: &ResponseHead<'_>) -> Head {
+    let json = head.content_type.is_none_or(|value| {
+        value
+            .windows(4)
+            .any(|window| window.eq_ignore_ascii_case(b"json"))
+    });
+    let now_s = rt::clock::unix_s();
+    let retry_after_s = head
+        .retry_after
+        .and_then(|raw| http1::parse_retry_after(raw, now_s))
+        .or_else(|| {
+            // A reset hint on an answer that is no throttle only says when a window turns over.
+            head.rate_limit_reset
+                .filter(|_| head.status == 429)
+                .and_then(|raw| http1::parse_rate_limit_reset(raw, now_s))
+        });
+    Head {
+        facts: Facts {
+            status: head.status,
+            json,
+            retry_after_s,
+        },
+        framing: head.framing,
+        coding: head.content_encoding,
+        keep_alive: head.keep_alive,
+        head_bytes: head.head_bytes,
+    }
+}
+
+/// The bytes of an answer that are held, charged to a budget. Dropped, they are given back; kept, they
+/// stay charged to the call or batch that keeps them.
+struct Held<'b> {
+    bytes: Vec<u8>,
+    budget: &'b HoldBudget,
+}
+
+impl<'b> Held<'b> {
+    fn new(budget: &'b HoldBudget) -> Self {
+        Self {
+            bytes: rt::take_buffer(),
+            budget,
+        }
+    }
+
+    /// Feeds received bytes to the body.
+    fn take(&mut self, body: &mut Body, input: &[u8]) -> Result<(), Broken> {
+        self.charged(|bytes| body.take(input, bytes))
+    }
+
+    fn connection_ended(&mut self, body: &mut Body) -> Result<(), Broken> {
+        self.charged(|bytes| body.connection_ended(bytes))
+    }
+
+    fn charged(
+        &mut self,
+        feed: impl FnOnce(&mut Vec<u8>) -> Result<(), BodyFault>,
+    ) -> Result<(), Broken> {
+        let before = self.bytes.len();
+        let fed = feed(&mut self.bytes);
+        if let Err(fault) = charge(self.budget, before, &self.bytes) {
+            self.bytes.truncate(before);
+            return Err(Broken::Fault(body_fault(fault)));
+        }
+        fed.map_err(|fault| Broken::Fault(body_fault(fault)))
+    }
+
+    fn keep(mut self) -> Vec<u8> {
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// The bytes, no longer charged.
+    fn release(self) -> Vec<u8> {
+        self.budget.give_back(self.bytes.len());
+        self.keep()
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes.len());
+        rt::recycle(std::mem::take(&mut self.bytes));
+    }
+}
+
+/// Whether what is held begins a result of the right id; an error or a null is held on instead.
+fn front_is_a_result(held: &[u8], id: u64) -> Result<bool, Broken> {
+    let mut stream = ResultStream::new(id);
+    match stream.feed(held) {
+        Ok(_) => Ok(matches!(stream.front(), Front::Result { .. })),
+        Err(fault) => Err(Broken::Fault(Fault::new(
+            FaultClass::Transport,
+            super::judge::reply_rule(fault),
+        ))),
+    }
+}
+
+/// The connection goes back to the pool if its exchange ended cleanly and both sides keep it.
+fn settle(conn: Conn, slot: Slot, body: &Body, keep_alive: bool) {
+    if keep_alive && body.ended() && !body.surplus() && conn.is_quiet() {
+        slot.keep(conn, rt::now());
+    }
+}
+
+/// The fault of the attempt for a body that cannot be used.
+fn body_fault(fault: BodyFault) -> Fault {
+    match fault {
+        BodyFault::TooLarge => Fault::new(FaultClass::ResponseTooLarge, "response_too_large"),
+        BodyFault::Early => Fault::new(FaultClass::Transport, "closed_in_body"),
+        BodyFault::Framing => Fault::new(FaultClass::Transport, "bad_chunk"),
+        BodyFault::Coding => Fault::new(FaultClass::Transport, "unknown_coding"),
+        BodyFault::Gzip => Fault::new(FaultClass::Transport, "bad_gzip"),
+    }
+}

@@ -1,0 +1,59 @@
+//! Everything between a call that has been decided and its judged answer: connections, exchanges,
+//! judgement. It never chooses an upstream.
+
+pub mod body;
+pub mod dial;
+pub mod exchange;
+pub mod inflate;
+pub mod judge;
+pub mod pool;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use engine::index::{ChainIndex, UpstreamIndex};
+
+use pool::Pool;
+
+/// One endpoint as one shard uses it.
+pub struct Upstream {
+    /// Its chain.
+    pub chain: ChainIndex,
+    /// Its place in the chain.
+    pub index: UpstreamIndex,
+    /// Its configured name.
+    pub name: Box<str>,
+    /// The company behind it.
+    pub provider: Box<str>,
+    /// The host of its URL, which vendor rules look at. Never shown to clients.
+    pub host: Box<str>,
+    /// Where it is.
+    pub target: dial::Target,
+    /// The connections.
+    pub pool: Rc<Pool>,
+    /// The head of every request up to the length's value ([`wire::http1::write_request_prefix`]).
+    pub request_prefix: Vec<u8>,
+    /// How long a connect, TLS included, may take.
+    pub connect_timeout_ns: u64,
+    /// Calls of one client batch that may travel together; 1: each alone.
+    pub batch_max_calls: usize,
+    /// What marks its filters ([`wire::filter_id`]).
+    pub filter_tag: u32,
+    /// The next id of ours; unique per upstream and shard.
+    pub next_id: Cell<u64>,
+}
+
+impl Upstream {
+    /// `count` fresh ids of ours, in a row; the first is returned. They stay below 2^53, the largest that every node
+    /// echoes exactly.
+    pub fn take_ids(&self, count: usize) -> u64 {
+        const LIMIT: u64 = 1 << 53;
+        let count = count as u64;
+        let first = match self.next_id.get() {
+            id if id + count >= LIMIT => 1,
+            id => id,
+        };
+        self.next_id.set(first + count);
+        first
+    }
+}

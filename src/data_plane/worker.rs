@@ -1,0 +1,464 @@
+//! What one shard owns while it serves one configuration: the engine, the upstreams, the recorder. Everything is of
+//! one thread; there is no lock. It performs no I/O itself.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use engine::index::{ChainIndex, UpstreamIndex};
+use engine::note::{Note, NoteKind, Purpose};
+use engine::shard::Shard;
+use engine::time::Instant;
+use telemetry::{
+    AccessLog, PoolLevels, Recorder, RetryKind, RuntimeLevels, Sampler, Snapshot, UpstreamLevels,
+};
+use wire::params::Scratch;
+
+use super::connections::ConnectionBudget;
+use super::snapshot::{Built, Chain, nanos};
+use super::upstream::Upstream;
+use super::upstream::exchange::AnswerLimits;
+use crate::control::{ChainReadiness, Epoch, Probe, Resolved};
+
+/// The limits of the configuration, in the units of the data plane.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A request's body.
+    pub max_body_bytes: usize,
+    /// A request's head.
+    pub max_header_bytes: usize,
+    /// Calls in a batch.
+    pub max_batch_calls: usize,
+    /// For the head of a request, from its first byte.
+    pub header_timeout_ns: u64,
+    /// For the body of a request, and for a client that does not read.
+    pub body_timeout_ns: u64,
+    /// For a connection between requests.
+    pub idle_timeout_ns: u64,
+    /// For a request's calls.
+    pub request_timeout_ns: u64,
+    /// Of answers.
+    pub answer: AnswerLimits,
+}
+
+/// One shard at work.
+pub struct Worker {
+    /// The shard's number.
+    pub number: usize,
+    /// The configuration.
+    pub epoch: Arc<Epoch>,
+    /// The paths.
+    pub routes: super::route::Routes,
+    /// The chains, by index.
+    pub chains: Vec<Chain>,
+    /// Its limits.
+    pub limits: Limits,
+    /// The decisions.
+    pub engine: RefCell<Shard>,
+    /// The counters.
+    pub recorder: RefCell<Recorder>,
+    /// Which requests are logged.
+    pub sampler: RefCell<Sampler>,
+    /// Buffers for looking into JSON.
+    pub scratch: RefCell<Scratch>,
+    /// Connections of the process.
+    pub connections: ConnectionBudget,
+    /// Where events go.
+    pub events: AccessLog,
+    request_ids: Cell<u64>,
+    request_id_base: u64,
+    notes_dropped: Cell<u64>,
+    drain: Drain,
+}
+
+/// The state of the drain.
+#[derive(Default)]
+struct Drain {
+    draining: Cell<bool>,
+    /// Connections open, and those of them in the middle of a request.
+    open: Cell<usize>,
+    busy: Cell<usize>,
+    /// Who waits for connections to go.
+    waiter: Cell<Option<Waker>>,
+    /// A seat for each connection, with whom to wake when the drain begins; the free ones are listed.
+    seats: RefCell<Vec<Option<Waker>>>,
+    free_seats: RefCell<Vec<usize>>,
+}
+
+/// A connection's place among the open ones; dropped when it closes.
+pub struct Seat {
+    worker: Rc<Worker>,
+    at: usize,
+    busy: Cell<bool>,
+}
+
+impl Seat {
+    /// A request began or ended on the connection.
+    pub fn set_busy(&self, busy: bool) {
+        if self.busy.replace(busy) != busy {
+            let count = &self.worker.drain.busy;
+            let now = count.get();
+            count.set(if busy { now + 1 } else { now.saturating_sub(1) });
+        }
+    }
+
+    /// Resolves when the drain begins; for a connection that waits for its next request.
+    pub async fn drain_begun(&self) {
+        std::future::poll_fn(|cx| {
+            if self.worker.draining() {
+                return std::task::Poll::Ready(());
+            }
+            if let Some(seat) = self.worker.drain.seats.borrow_mut().get_mut(self.at)
+                && !seat
+                    .as_ref()
+                    .is_some_and(|waker| waker.will_wake(cx.waker()))
+            {
+                *seat = Some(cx.waker().clone());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.set_busy(false);
+        let drain = &self.worker.drain;
+        if let Some(seat) = drain.seats.borrow_mut().get_mut(self.at) {
+            *seat = None;
+        }
+        drain.free_seats.borrow_mut().push(self.at);
+        drain.open.set(drain.open.get().saturating_sub(1));
+        self.worker.recorder.borrow_mut().connection_closed();
+        if let Some(waker) = drain.waiter.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Worker {
+    /// A shard about to serve. The seat's seed decides every draw of the engine and makes request ids.
+    pub fn new(seat: &super::inbox::Seat, epoch: Arc<Epoch>, built: Built) -> Rc<Self> {
+        let (number, seed) = (seat.number, seat.seed);
+        let server = &epoch.config.server;
+        let limits = Limits {
+            max_body_bytes: server.limits.max_body_bytes,
+            max_header_bytes: server.limits.max_header_bytes,
+            max_batch_calls: server.limits.max_batch_calls,
+            header_timeout_ns: nanos(server.limits.header_timeout),
+            body_timeout_ns: nanos(server.limits.body_timeout),
+            idle_timeout_ns: nanos(server.limits.idle_timeout),
+            request_timeout_ns: nanos(server.limits.request_timeout),
+            answer: AnswerLimits {
+                hold_bytes: server.limits.hold_bytes,
+                max_response_bytes: server.limits.max_response_bytes,
+            },
+        };
+        let mut engine = Shard::new(built.engine, seed, Instant(rt::now()));
+        for upstream in built.chains.iter().flat_map(|chain| &chain.upstreams) {
+            engine.set_reachable(upstream.chain, upstream.index, false);
+        }
+        let mut recorder = Recorder::new(epoch.dimensions.clone(), number);
+        recorder.set_config_epoch(epoch.number);
+        let sampler = Sampler::new(seed, server.access_log.sample);
+        Rc::new(Self {
+            number,
+            routes: built.routes,
+            chains: built.chains,
+            limits,
+            engine: RefCell::new(engine),
+            recorder: RefCell::new(recorder),
+            sampler: RefCell::new(sampler),
+            scratch: RefCell::new(Scratch::new()),
+            connections: seat.connections.clone(),
+            events: seat.events.clone(),
+            request_ids: Cell::new(0),
+            request_id_base: seed,
+            notes_dropped: Cell::new(0),
+            drain: Drain::default(),
+            epoch,
+        })
+    }
+
+    /// The engine's time now.
+    pub fn now(&self) -> Instant {
+        Instant(rt::now())
+    }
+
+    /// A chain by index.
+    pub fn chain(&self, index: ChainIndex) -> Option<&Chain> {
+        self.chains.get(index.as_usize())
+    }
+
+    /// An upstream by its indices.
+    pub fn upstream(&self, chain: ChainIndex, index: UpstreamIndex) -> Option<&Rc<Upstream>> {
+        self.chain(chain)?.upstream(index)
+    }
+
+    /// What must never reach a client of this chain.
+    pub fn secrets(&self, chain: ChainIndex) -> &[Box<[u8]>] {
+        self.chain(chain).map_or(&[], |chain| &chain.secrets)
+    }
+
+    /// The configuration of a chain.
+    pub fn configured(&self, index: ChainIndex) -> Option<&config::Chain> {
+        self.epoch.config.chains.get(index.as_usize())
+    }
+
+    /// A request id of our own: unique in this process, and with the seed practically everywhere.
+    pub fn next_request_id(&self) -> [u8; 24] {
+        let count = self.request_ids.get().wrapping_add(1);
+        self.request_ids.set(count);
+        let mut id = [b'0'; 24];
+        let halves =
+            (u128::from(self.request_id_base >> 16) << 48) | u128::from(count & ((1 << 48) - 1));
+        for (at, slot) in id.iter_mut().rev().enumerate() {
+            let digit = ((halves >> (4 * at)) & 15) as u8;
+            *slot = if digit < 10 {
+                b'0' + digit
+            } else {
+                b'a' + digit - 10
+            };
+        }
+        id
+    }
+
+    /// Turns what the engine noted into counters, log lines and, through `selection`, events. To be called
+    /// after every verb.
+    pub fn take_notes(&self, mut selection: impl FnMut(&Note)) {
+        let mut engine = self.engine.borrow_mut();
+        let mut recorder = self.recorder.borrow_mut();
+        while let Some(note) = engine.poll_note() {
+            self.record_note(&mut recorder, &note);
+            if matches!(
+                note.kind,
+                NoteKind::Selected { .. } | NoteKind::NothingEligible { .. }
+            ) {
+                selection(&note);
+            }
+        }
+        let dropped = engine.notes_dropped();
+        let new = dropped - self.notes_dropped.replace(dropped);
+        if new > 0 {
+            recorder.notes_dropped(new);
+        }
+    }
+
+    fn record_note(&self, recorder: &mut Recorder, note: &Note) {
+        let chain = note.chain.as_usize();
+        let name =
+            |upstream: UpstreamIndex| self.upstream(note.chain, upstream).map_or("", |u| &u.name);
+        match note.kind {
+            NoteKind::Selected {
+                strategy,
+                chosen,
+                left_out,
+                ..
+            } => {
+                let kind = self
+                    .chain(note.chain)
+                    .and_then(|c| c.registry_of.get(strategy.as_usize()))
+                    .copied()
+                    .unwrap_or(0);
+                recorder.selected(chain, chosen.as_usize(), kind);
+                for (upstream, why) in left_out.iter() {
+                    recorder.excluded(chain, upstream.as_usize(), why as usize);
+                }
+            }
+            NoteKind::NothingEligible { left_out, .. } => {
+                recorder.nothing_eligible(chain);
+                for (upstream, why) in left_out.iter() {
+                    recorder.excluded(chain, upstream.as_usize(), why as usize);
+                }
+            }
+            NoteKind::AttemptStarted { purpose, .. } => match purpose {
+                Purpose::First => (),
+                Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
+                Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
+                Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
+            },
+            NoteKind::Breaker { upstream, to, .. } => {
+                recorder.breaker_entered(chain, upstream.as_usize(), to as usize);
+                tracing::info!(upstream = name(upstream), state = to.label(), "breaker");
+            }
+            NoteKind::HoldOffBegan { upstream, until } => {
+                recorder.held_off(chain, upstream.as_usize());
+                let for_ms = until.saturating_duration_since(note.at).as_millis() as u64;
+                tracing::info!(upstream = name(upstream), for_ms, "throttled, held off");
+            }
+            NoteKind::Quarantined {
+                upstream, cause, ..
+            } => {
+                recorder.quarantined(chain, upstream.as_usize());
+                tracing::warn!(
+                    upstream = name(upstream),
+                    cause = cause.label(),
+                    "quarantined: an operator should look"
+                );
+            }
+            NoteKind::Released { upstream } => {
+                tracing::info!(upstream = name(upstream), "out of quarantine");
+            }
+            NoteKind::Lagging {
+                upstream,
+                lag_blocks,
+                left_out,
+            } => {
+                tracing::info!(upstream = name(upstream), lag_blocks, left_out, "head lag");
+            }
+            NoteKind::Banned { upstream, .. } => recorder.method_banned(chain, upstream.as_usize()),
+            NoteKind::RetryDenied { .. } => recorder.retry_denied(chain),
+            NoteKind::AttemptFinished { .. }
+            | NoteKind::AttemptCancelled { .. }
+            | NoteKind::Paused { .. }
+            | NoteKind::HoldOffEnded { .. }
+            | NoteKind::Probed { .. } => (),
+        }
+    }
+
+    /// Sets the levels as they are now.
+    fn set_levels(&self) {
+        let now = self.now();
+        let mut recorder = self.recorder.borrow_mut();
+        for view in self.engine.borrow().views(now) {
+            let (chain, upstream) = (view.chain.as_usize(), view.upstream.as_usize());
+            let held = view
+                .held_until
+                .map(|until| until.saturating_duration_since(now));
+            recorder.set_upstream(
+                chain,
+                upstream,
+                &UpstreamLevels {
+                    breaker_state: view.breaker as usize,
+                    hold_off_us: held.map_or(0, |span| nanos(span) / 1000),
+                    quarantined: view.quarantined.is_some(),
+                    head_block: view.head.unwrap_or(0),
+                    head_lag_blocks: view.lag_blocks.unwrap_or(0),
+                    in_flight: u64::from(view.in_flight),
+                },
+            );
+        }
+        for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
+            let usage = upstream.pool.usage();
+            recorder.set_pool(
+                upstream.chain.as_usize(),
+                upstream.index.as_usize(),
+                &PoolLevels {
+                    idle: usage.idle as u64,
+                    active: usage.active as u64,
+                    connecting: usage.connecting as u64,
+                    waiting: usage.waiting as u64,
+                },
+            );
+        }
+        let counters = rt::counters();
+        recorder.set_runtime(&RuntimeLevels {
+            tasks: counters.tasks,
+            receive_buffers: counters.chunks_out,
+            descriptors: counters.streams,
+        });
+        recorder.set_task_panics(counters.panics);
+        recorder.set_ready(!self.draining());
+        recorder.set_draining(self.draining());
+    }
+
+    /// The counters with their levels. A copy of many histograms takes milliseconds, so it is made in steps and
+    /// requests go on between them.
+    pub async fn scrape(&self) -> Snapshot {
+        self.set_levels();
+        let mut copying = self.recorder.borrow().begin_copy();
+        while !self
+            .recorder
+            .borrow()
+            .copy_some(&mut copying, telemetry::COPY_STEP)
+        {
+            rt::yield_now().await;
+        }
+        copying.finish()
+    }
+
+    /// Usable and configured upstreams of each chain.
+    pub fn readiness(&self) -> Vec<ChainReadiness> {
+        let mut chains = vec![ChainReadiness::default(); self.chains.len()];
+        for view in self.engine.borrow().views(self.now()) {
+            if let Some(chain) = chains.get_mut(view.chain.as_usize()) {
+                chain.configured += 1;
+                chain.usable += usize::from(view.eligible);
+            }
+        }
+        chains
+    }
+
+    /// New addresses of upstreams.
+    pub fn use_addresses(&self, resolved: &[Resolved]) {
+        for entry in resolved {
+            if let Some(upstream) = self.upstream(entry.chain, entry.upstream) {
+                *upstream.target.addresses.borrow_mut() = Rc::from(&*entry.addresses);
+                self.engine.borrow_mut().set_reachable(
+                    entry.chain,
+                    entry.upstream,
+                    !entry.addresses.is_empty(),
+                );
+            }
+        }
+    }
+
+    /// What a probe, here or on another shard, has seen.
+    pub fn take_probe(&self, probe: &Probe) {
+        self.engine
+            .borrow_mut()
+            .probe_result(self.now(), probe.chain, probe.upstream, probe.seen);
+        self.take_notes(|_| ());
+    }
+
+    /// Whether the shard is draining: no new requests on old connections.
+    pub fn draining(&self) -> bool {
+        self.drain.draining.get()
+    }
+
+    /// Begins the drain: idle connections are woken, so that they close.
+    pub fn begin_drain(&self) {
+        self.drain.draining.set(true);
+        for waker in self.drain.seats.borrow().iter().flatten() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// A connection opened: its seat.
+    pub fn take_seat(self: &Rc<Self>) -> Seat {
+        self.drain.open.set(self.drain.open.get() + 1);
+        self.recorder.borrow_mut().connection_opened();
+        let at = match self.drain.free_seats.borrow_mut().pop() {
+            Some(at) => at,
+            None => {
+                let mut seats = self.drain.seats.borrow_mut();
+                seats.push(None);
+                seats.len() - 1
+            }
+        };
+        Seat {
+            worker: self.clone(),
+            at,
+            busy: Cell::new(false),
+        }
+    }
+
+    /// How many connections are in the middle of a request.
+    pub fn busy_connections(&self) -> usize {
+        self.drain.busy.get()
+    }
+
+    /// Resolves when no connection is open any more.
+    pub async fn all_closed(&self) {
+        std::future::poll_fn(|cx| {
+            if self.drain.open.get() == 0 {
+                return std::task::Poll::Ready(());
+            }
+            self.drain.waiter.set(Some(cx.waker().clone()));
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+}
