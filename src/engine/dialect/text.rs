@@ -51,20 +51,40 @@ impl<const N: usize> Folded<N> {
 
     /// Does the pattern occur?
     pub(super) fn has(&self, pattern: &str) -> bool {
-        if let &[first, second, ..] = pattern.as_bytes()
-            && !b"%^".contains(&first)
-            && !b"%$".contains(&second)
-        {
-            let (word, bit) = pair_bit(first, second);
-            if self.pairs.get(word).is_none_or(|word| word & bit == 0) {
-                return false;
-            }
+        if !self.may_have(pattern.as_bytes()) {
+            return false;
         }
         // The end of a clipped text is not the text's end.
         if pattern.ends_with('$') && self.clipped {
             return false;
         }
         occurs(self.bytes(), pattern.as_bytes())
+    }
+
+    /// False only where some pair of the pattern's own letters is not in the text: nearly always so where the pattern
+    /// is not.
+    fn may_have(&self, pattern: &[u8]) -> bool {
+        let mut before = None;
+        let mut letters = pattern.iter();
+        while let Some(&letter) = letters.next() {
+            match letter {
+                b'%' if matches!(letters.as_slice().first(), Some(b'n' | b'h' | b'*')) => {
+                    letters.next();
+                    before = None;
+                }
+                b'^' | b'$' => before = None,
+                _ => {
+                    if let Some(before) = before {
+                        let (word, bit) = pair_bit(before, letter);
+                        if self.pairs.get(word).is_none_or(|word| word & bit == 0) {
+                            return false;
+                        }
+                    }
+                    before = Some(letter);
+                }
+            }
+        }
+        true
     }
 }
 

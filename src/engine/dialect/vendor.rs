@@ -13,7 +13,7 @@ const HOSTS: [(&str, &[&str]); 30] = [
     ("cloudflare", &["cloudflare-eth.com", "cloudflare.com"]),
     ("coinbase", &["coinbase.com"]),
     ("conduit", &["conduit.xyz"]),
-    ("drpc", &["drpc.org"]),
+    ("drpc", &["drpc.org", "drpc.live"]),
     ("erpc", &["erpc.cloud"]),
     ("flashbots", &["flashbots.net"]),
     (

@@ -125,6 +125,7 @@ pub(super) static THROTTLE: &[Rule] = &[
         .like("over rate limit"),
     rule("free_tier_used", C::RateLimited)
         .any(&["timeout on the free tier", "reached the free tier", "upgrade your tier", "upgrade your plan", "you reached the", "you have reached the", "you've reached the"])
+        .none(&["method", "archive"])
         .like("You've reached the free tier limit"),
     rule("account_over_limit", C::RateLimited)
         .any(&["app has exceeded", "project has exceeded", "account has exceeded", "key has exceeded", "user has exceeded", "plan has exceeded"])

@@ -8,9 +8,11 @@ const SENDS: &[&str] = &["eth_send*"];
 /// The methods whose transaction the driver can hash: success may be said in the node's stead.
 const SENDS_OF_SIGNED_BYTES: &[&str] = &["eth_sendRawTransaction", "eth_sendPrivateRawTransaction"];
 
+/// These make a success of an error, so they are narrow: "unknown transaction type" must not pass for "known transaction".
 const KNOWN_TEXTS: &[&str] = &[
     "already known",
-    "known transaction",
+    "^known transaction",
+    " known transaction",
     "already imported",
     "alreadyknown",
     "already in mempool",

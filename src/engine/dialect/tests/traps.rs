@@ -349,6 +349,26 @@ fn a_transaction_known_to_a_node_is_success_only_where_its_hash_is_the_result() 
     }
 }
 
+/// The one class that turns an error into a success may not be reached by accident.
+#[test]
+fn nothing_but_a_known_transaction_passes_for_one() {
+    for text in [
+        "unknown transaction type",
+        "unknown transaction",
+        "unsupported: unknown transaction version 9",
+        "not already in sync",
+        "transaction exists not",
+        "nonce already used",
+        "already spent",
+    ] {
+        let observed = Observed {
+            method: "eth_sendRawTransaction",
+            ..error(-32000, text)
+        };
+        assert_ne!(classify(&observed).class, C::TxIdempotent, "{text}");
+    }
+}
+
 #[test]
 fn replayed_history_does_not_blame_the_sender() {
     for (method, expected) in [
