@@ -27,6 +27,7 @@ const fn is_stop(byte: u8) -> bool {
 
 /// The first stop among eight bytes, if there is one. The borrow of a hit can mark bytes *behind* it, never before it,
 /// so the lowest mark is exact.
+#[inline]
 fn stop_in_word(chunk: [u8; 8]) -> Option<usize> {
     let word = u64::from_le_bytes(chunk);
     let quote = word ^ (ONES * b'"' as u64);
@@ -41,6 +42,7 @@ fn stop_in_word(chunk: [u8; 8]) -> Option<usize> {
 
 /// Offset of the first stop at or behind `at`, or the length. Short strings (keys, quantities) are done by words;
 /// long ones (call data, logs) by blocks that the compiler turns into vector code.
+#[inline]
 fn skip_plain(bytes: &[u8], at: usize) -> usize {
     const WORDS_FIRST: usize = 4;
     const BLOCK: usize = 64;
@@ -91,11 +93,37 @@ const fn after_lead(lead: u8) -> Option<InString> {
     Some(InString::Utf8 { due, low, high })
 }
 
+/// Offset behind the closing quote of a string whose content begins at `at`, if the slice has all of it and it is plain.
+#[inline]
+pub(super) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = skip_plain(bytes, at);
+    (bytes.get(end) == Some(&b'"')).then_some(end + 1)
+}
+
 /// Goes on within a string from `at`, behind its opening quote or wherever the last slice ended.
 ///
 /// Gives the offset behind the closing quote, or `None` if the slice is used up before it; `state` then says where.
 /// `escaped` is set if there is an escape.
+#[inline]
 pub(crate) fn string_end(
+    bytes: &[u8],
+    mut at: usize,
+    state: &mut InString,
+    escaped: &mut bool,
+) -> Result<Option<usize>, FaultAt> {
+    // Nearly every string is plain text up to its quote.
+    if *state == InString::Plain {
+        at = skip_plain(bytes, at);
+        if bytes.get(at) == Some(&b'"') {
+            return Ok(Some(at + 1));
+        }
+    }
+    unusual_string_end(bytes, at, state, escaped)
+}
+
+/// The same for a string that is cut, or has escapes or characters beyond ASCII.
+#[inline(never)]
+fn unusual_string_end(
     bytes: &[u8],
     mut at: usize,
     state: &mut InString,
