@@ -132,7 +132,7 @@ fn a_throttle_spares_what_is_below_its_rate() {
         .filter(|answer| answer.status() == 429)
         .count();
     // The 200 requests may fall into more than one second, each of which spares ten.
-    assert!(throttled >= 100 && throttled <= 190, "{throttled}");
+    assert!((100..=190).contains(&throttled), "{throttled}");
     assert_eq!(provider.hits(id), throttled as u64);
 }
 
