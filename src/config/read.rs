@@ -2,15 +2,20 @@
 //! its place and the walk goes on. Never puts a text of the file into a message unless its kind is
 //! public (a number, a name), and reveals it for excerpts only then.
 
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+mod collection;
+mod outside;
+
+use std::path::Path;
 
 use crate::catalog::StrategyCatalog;
 use crate::environment::{Environment, substitute};
 use crate::path::Path as KeyPath;
-use crate::problem::{Problem, is_shown_whole, shown, suggestion};
+use crate::problem::{Problem, shown};
 use crate::source::{Place, Source};
-use crate::tree::{Entry, Node, Value};
+use crate::tree::{Node, Value};
+
+pub(crate) use collection::Named;
+pub(crate) use outside::reason;
 
 /// Most problems that are told; a file with more is another kind of file.
 pub(crate) const MAX_PROBLEMS: usize = 200;
@@ -140,6 +145,16 @@ impl<'a> Reader<'a> {
     pub(crate) fn reveal(&mut self, node: &Node) {
         if matches!(node.value, Value::Text(_) | Value::Null) {
             self.source.reveal(node.span.clone());
+        }
+    }
+
+    /// Lets excerpts show the first `length` bytes of a node's text, where it stands as written.
+    pub(crate) fn reveal_prefix(&mut self, node: &Node, text: &str, length: usize) {
+        let written = self.source.slice(&node.span);
+        // Nothing but a quote can stand before it; that may be seen too.
+        if let Some(start) = written.find(text).filter(|start| *start <= 1) {
+            let end = node.span.start + start + length;
+            self.source.reveal(node.span.start..end);
         }
     }
 
@@ -295,203 +310,4 @@ impl<'a> Reader<'a> {
             origin: self.origin(place),
         })
     }
-
-    /// The entries of a mapping; none of nothing. Keys are revealed.
-    pub(crate) fn entries<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [Entry]> {
-        match &node.value {
-            Value::Map(entries) => {
-                for entry in entries {
-                    // A URL or a blob in a key's place is no key.
-                    if is_shown_whole(&entry.key) {
-                        self.source.reveal(entry.span.clone());
-                    }
-                }
-                Some(entries)
-            }
-            Value::Null => Some(&[]),
-            Value::List(_) | Value::Text(_) => {
-                self.problem(
-                    node.place,
-                    format!("this is not {expected}"),
-                    "write `key: value` lines below it, indented",
-                );
-                None
-            }
-        }
-    }
-
-    /// Opens a section with these keys: unknown ones are told.
-    pub(crate) fn section<'n>(
-        &mut self,
-        node: &'n Node,
-        keys: &[(&str, bool)],
-    ) -> Option<&'n [Entry]> {
-        let entries = self.entries(node, "a mapping")?;
-        for entry in entries {
-            let known = keys.iter().any(|(name, _)| *name == entry.key);
-            let extension = (self.path.len() == 0) && entry.key.starts_with("x-");
-            if known || extension {
-                continue;
-            }
-            let remedy = match suggestion(&entry.key, keys.iter().map(|(name, _)| *name)) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!(
-                    "known here: {}",
-                    keys.iter()
-                        .map(|(name, _)| *name)
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                ),
-            };
-            self.under(&entry.key, entry.place, |reader| {
-                reader.problem(
-                    entry.place,
-                    format!("unknown key {}", shown(&entry.key)),
-                    remedy,
-                );
-            });
-        }
-        for (name, _) in keys.iter().filter(|(_, required)| *required) {
-            let given =
-                |entry: &Entry| entry.key == *name && !matches!(entry.value.value, Value::Null);
-            if !entries.iter().any(given) {
-                let here = self.here;
-                self.under(name, here, |reader| {
-                    reader.problem(
-                        here,
-                        format!("`{name}` is missing"),
-                        format!("add `{name}: …`"),
-                    );
-                });
-            }
-        }
-        Some(entries)
-    }
-
-    /// The value of a section's key, if it was given and can be read.
-    pub(crate) fn field<T: Read>(&mut self, entries: &[Entry], key: &str) -> Option<At<T>> {
-        let entry = entries.iter().find(|entry| entry.key == key)?;
-        if matches!(entry.value.value, Value::Null) || self.is_optional_blank(&entry.value) {
-            return None;
-        }
-        self.under(key, entry.place, |reader| reader.value(&entry.value))
-    }
-
-    /// Whether a value is nothing because `${NAME:-}` said so: as if the key were not there.
-    fn is_optional_blank(&self, node: &Node) -> bool {
-        let Value::Text(text) = &node.value else {
-            return false;
-        };
-        text.contains("${") && substitute(text, self.environment).is_ok_and(|text| text.is_empty())
-    }
-
-    /// A path, taken from the folder of the file when relative.
-    pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
-    }
-
-    /// The content of a secret's file without the line break at its end.
-    pub(crate) fn secret_file(&mut self, origin: &Origin, path: &Path) -> Option<String> {
-        let content = self.file(origin, path)?;
-        let Ok(text) = String::from_utf8(content) else {
-            self.problem_at(
-                origin,
-                "the file is not UTF-8 text",
-                "store the secret as plain text",
-            );
-            return None;
-        };
-        let text = text.trim_end_matches(['\n', '\r']);
-        if text.is_empty() {
-            self.problem_at(origin, "the file is empty", "write the secret into it");
-            return None;
-        }
-        Some(text.to_owned())
-    }
-
-    /// The content of a file that the configuration names.
-    pub(crate) fn file(&mut self, origin: &Origin, path: &Path) -> Option<Vec<u8>> {
-        match self.environment.file(path) {
-            Ok(content) => Some(content),
-            Err(error) => {
-                let message = format!("the file cannot be read: {}", reason(&error));
-                self.problem_at(
-                    origin,
-                    message,
-                    "check the path (relative to this file's folder) and who may read it",
-                );
-                None
-            }
-        }
-    }
-}
-
-/// Why a file cannot be read, in words of the field.
-pub(crate) fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        kind => kind.to_string(),
-    }
-}
-
-impl<T: Read> Read for Vec<At<T>> {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        match &node.value {
-            Value::List(items) => Some(
-                items
-                    .iter()
-                    .enumerate()
-                    .filter_map(|(index, item)| {
-                        reader.under_index(index, item.place, |reader| reader.value(item))
-                    })
-                    .collect(),
-            ),
-            Value::Null => Some(Vec::new()),
-            Value::Text(_) | Value::Map(_) => {
-                reader.problem(
-                    node.place,
-                    "this is not a list",
-                    "write it as a list: `[…]`, or one `- …` a line",
-                );
-                None
-            }
-        }
-    }
-}
-
-/// A mapping whose keys the operator chooses.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Named<T>(pub(crate) Vec<(At<String>, At<T>)>);
-
-impl<T: Read> Read for Named<T> {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let entries = reader.entries(node, "a mapping")?;
-        let read = |entry: &Entry, reader: &mut Reader<'_>| {
-            reader.under(&entry.key, entry.place, |reader| {
-                let key = At {
-                    value: entry.key.clone(),
-                    origin: reader.origin(entry.place),
-                };
-                Some((key, reader.value(&entry.value)?))
-            })
-        };
-        Some(Self(
-            entries
-                .iter()
-                .filter_map(|entry| read(entry, reader))
-                .collect(),
-        ))
-    }
-}
-
-/// Bytes of a node's text up to `end` of its characters as written, for a value that is in part public.
-pub(crate) fn prefix_span(
-    source: &Source,
-    node: &Node,
-    text: &str,
-    end: usize,
-) -> Option<Range<usize>> {
-    let written = source.slice(&node.span);
-    let start = node.span.start + written.find(text)?;
-    Some(start..start + end)
 }

@@ -121,11 +121,10 @@ impl Read for SecretText {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let text = reader.text(node, "a text")?;
         // The host helps to find the line; anything else may be a key.
-        if reader.is_verbatim(node, &text)
-            && let Some(end) = crate::url::public_prefix(&text)
-            && let Some(span) = crate::read::prefix_span(reader.source, node, &text, end)
+        if let Some(length) = crate::url::public_prefix(&text)
+            && reader.is_verbatim(node, &text)
         {
-            reader.source.reveal(span);
+            reader.reveal_prefix(node, &text, length);
         }
         Some(Self(text))
     }
