@@ -1,0 +1,20 @@
+//! End to end: the real binary on real sockets, in front of synthetic providers that misbehave to order. Real nodes and real
+//! client libraries are in `clients/`, run by `tests/run`. Each test of a fault shows that its fault struck.
+
+mod chaos_answers;
+mod chaos_chain;
+mod chaos_doors;
+mod chaos_outage;
+mod chaos_throttle;
+mod chaos_writes;
+mod execution_apis;
+mod filters;
+mod framing;
+mod harness;
+mod json_rpc;
+mod lifecycle;
+mod limits;
+mod observability;
+mod streaming;
+mod surface;
+mod tls;
