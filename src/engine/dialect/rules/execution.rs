@@ -19,12 +19,16 @@ pub(super) static SEALED: &[Rule] = &[
 #[rustfmt::skip]
 pub(super) static TIMEOUT: &[Rule] = &[
     rule("execution_timeout", C::Timeout)
-        .any(&["execution timeout", "execution aborted (timeout", "query timeout of %n seconds exceeded", "query timeout exceeded", "evm timeout"])
+        .any(&[
+            "execution timeout", "execution aborted (timeout", "query timeout of %n seconds exceeded",
+            "query timeout exceeded", "evm timeout",
+        ])
         .like("execution aborted (timeout = 5s)"),
     rule("request_timeout", C::Timeout)
         .any(&[
-            "request timed out", "request timeout", "context deadline exceeded", "request was canceled due to enabled timeout", "context canceled", "gateway timeout",
-            "gateway time-out", "upstream timeout", "timeout exceeded", "operation timed out", "timed out waiting",
+            "request timed out", "request timeout", "context deadline exceeded",
+            "request was canceled due to enabled timeout", "context canceled", "gateway timeout", "gateway time-out",
+            "upstream timeout", "timeout exceeded", "operation timed out", "timed out waiting",
         ]).none(&["504 gateway"])
         .like("request timed out"),
     rule("timeout_by_status", C::Timeout).statuses(&[408, 504, 522, 524])
@@ -35,8 +39,9 @@ pub(super) static TIMEOUT: &[Rule] = &[
 pub(super) static HALT: &[Rule] = &[
     rule("revert_by_text", C::Execution).revert()
         .any(&[
-            ": execution reverted", "= execution reverted", "vm exception", "vm execution error", "transaction: revert", "transaction reverted", "call reverted", "evm reverted",
-            "^reverted", "reverted with reason", "reverted without a reason", "contract_revert_executed",
+            ": execution reverted", "= execution reverted", "vm exception", "vm execution error",
+            "transaction: revert", "transaction reverted", "call reverted", "evm reverted", "^reverted",
+            "reverted with reason", "reverted without a reason", "contract_revert_executed",
         ])
         .like("VM execution error.").like_data("Reverted 0x08c379a0"),
     rule("revert_by_data", C::Execution).revert().not_methods(&["eth_send*"])
@@ -44,9 +49,11 @@ pub(super) static HALT: &[Rule] = &[
         .like("call failed").like_data("0x08c379a00000000000000000000000000000000000000000000000000000000000000020"),
     rule("halt", C::Execution).not_methods(&["eth_send*"])
         .any(&[
-            "out of gas", "gas required exceeds allowance", "intrinsic gas too low", "intrinsic gas too high", "stack underflow", "stack limit reached", "stack overflow",
-            "invalid opcode", "write protection", "max code size exceeded", "max initcode size exceeded", "invalid jump", "bad jump destination", "bad instruction",
-            "evm error", "gas uint64 overflow", "return data out of bounds", "invalid code: must not begin with 0xef", "contract address collision", "max call depth exceeded",
+            "out of gas", "gas required exceeds allowance", "intrinsic gas too low", "intrinsic gas too high",
+            "stack underflow", "stack limit reached", "stack overflow", "invalid opcode", "write protection",
+            "max code size exceeded", "max initcode size exceeded", "invalid jump", "bad jump destination",
+            "bad instruction", "evm error", "gas uint64 overflow", "return data out of bounds",
+            "invalid code: must not begin with 0xef", "contract address collision", "max call depth exceeded",
         ])
         .like("out of gas"),
     rule("out_of_counters", C::Execution)

@@ -7,21 +7,24 @@ use crate::fault::FaultClass as C;
 pub(super) static SERVER: &[Rule] = &[
     rule("node_broken", C::Server)
         .any(&[
-            "mdbx_panic", "leveldb: not found", "pebble: not found", "rlp: end of list", "rlp: element is larger than containing list",
-            "failed to apply transaction", "unexpected panic caught", "method handler crashed", "runtime error:", "nil pointer",
+            "mdbx_panic", "leveldb: not found", "pebble: not found", "rlp: end of list",
+            "rlp: element is larger than containing list", "failed to apply transaction", "unexpected panic caught",
+            "method handler crashed", "runtime error:", "nil pointer",
         ])
         .like("mdbx_panic: MDBX_PANIC: Update of meta page failed"),
     // A gateway's page inside an error's text: nobody who speaks JSON-RPC was reached.
     rule("gateway_page", C::Transport)
         .any(&[
-            "<html", "<!doctype html", "502 bad gateway", "503 service unavailable", "504 gateway", "invalid character '<'", "unexpected end of json input",
-            "unexpected token <", "unexpected token '<'", "connection refused", "connection reset by peer", "no such host", "bad gateway",
+            "<html", "<!doctype html", "502 bad gateway", "503 service unavailable", "504 gateway",
+            "invalid character '<'", "unexpected end of json input", "unexpected token <", "unexpected token '<'",
+            "connection refused", "connection reset by peer", "no such host", "bad gateway",
         ])
         .like("invalid character '<' looking for beginning of value"),
     rule("server_text", C::Server)
         .any(&[
-            "internal error", "internal server error", "internal json-rpc error", "upstream unavailable", "service unavailable", "temporarily unavailable",
-            "no available upstreams", "no healthy", "temporary internal error", "something went wrong", "backend is offline",
+            "internal error", "internal server error", "internal json-rpc error", "upstream unavailable",
+            "service unavailable", "temporarily unavailable", "no available upstreams", "no healthy",
+            "temporary internal error", "something went wrong", "backend is offline",
         ])
         .like("Internal error"),
 ];

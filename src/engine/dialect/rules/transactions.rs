@@ -40,8 +40,8 @@ pub(super) static KNOWN: &[Rule] = &[
 pub(super) static NONCE: &[Rule] = &[
     rule("nonce_low", C::TxNonceLow).methods(SENDS)
         .any(&[
-            "nonce too low", "nonce is too low", "nonce has already been used", "oldnonce", "ownnoncealreadyused", "invalid transaction nonce", "pool(stale)",
-            "does not match sender account nonce", "nonce too small",
+            "nonce too low", "nonce is too low", "nonce has already been used", "oldnonce", "ownnoncealreadyused",
+            "invalid transaction nonce", "pool(stale)", "does not match sender account nonce", "nonce too small",
         ])
         .like("nonce too low: next nonce 5, tx nonce 4"),
     rule("nonce_high", C::TxPoolPolicy).methods(SENDS)
@@ -56,24 +56,33 @@ pub(super) static NONCE: &[Rule] = &[
 pub(super) static POOL: &[Rule] = &[
     // Asking another pool could get the rival transaction accepted there: the caller is told instead.
     rule("replacement_underpriced", C::TxTerminal).methods(SENDS)
-        .any(&["replacement transaction underpriced", "could not replace existing tx", "existing transaction had higher priority", "newer transaction had higher priority", "replacement %* underpriced"])
+        .any(&[
+            "replacement transaction underpriced", "could not replace existing tx",
+            "existing transaction had higher priority", "newer transaction had higher priority",
+            "replacement %* underpriced",
+        ])
         .like("replacement transaction underpriced"),
     rule("fee_cap_of_node", C::TxPoolPolicy).methods(SENDS)
         .any(&["exceeds the configured cap"])
         .like("tx fee (1.50 ether) exceeds the configured cap (1.00 ether)"),
     rule("fee_terms", C::TxTerminal)
         .any(&[
-            "max fee per gas less than block base fee", "fee cap less than block base fee", "max priority fee per gas higher than max fee per gas", "max fee per blob gas",
-            "too many blobs", "transaction is outdated", "tip higher than fee cap",
+            "max fee per gas less than block base fee", "fee cap less than block base fee",
+            "max priority fee per gas higher than max fee per gas", "max fee per blob gas", "too many blobs",
+            "transaction is outdated", "tip higher than fee cap",
         ])
         .like("max fee per gas less than block base fee: address 0x01, maxFeePerGas: 1, baseFee: 10"),
     rule("underpriced", C::TxPoolPolicy).methods(SENDS)
         .any(&[
-            "transaction underpriced", "underpriced", "feetoolow", "fee too low", "gas price below minimum", "gas price too low", "gas tip cap %* below minimum",
+            "transaction underpriced", "underpriced", "feetoolow", "fee too low", "gas price below minimum",
+            "gas price too low", "gas tip cap %* below minimum",
         ])
         .like("transaction underpriced"),
     rule("pool_full", C::TxPoolPolicy)
-        .any(&["txpool is full", "sub-pool is full", "pending tx pool full", "txpool disabled", "transaction pool is full", "mempool is full"])
+        .any(&[
+            "txpool is full", "sub-pool is full", "pending tx pool full", "txpool disabled",
+            "transaction pool is full", "mempool is full",
+        ])
         .like("txpool is full"),
     // Monad evicts with this one word; anything longer is another matter.
     rule("evicted", C::TxPoolPolicy).methods(SENDS)
@@ -88,14 +97,15 @@ pub(super) static POOL: &[Rule] = &[
 pub(super) static FUNDS: &[Rule] = &[
     rule("insufficient_funds", C::TxTerminal)
         .any(&[
-            "insufficient funds", "insufficientfunds", "insufficient balance", "insufficient maxfeepergas", "insufficient sender balance", "upfront cost exceeds",
-            "transaction would cause overdraft", "signer had insufficient balance", "exceeds transaction sender account balance",
+            "insufficient funds", "insufficientfunds", "insufficient balance", "insufficient maxfeepergas",
+            "insufficient sender balance", "upfront cost exceeds", "transaction would cause overdraft",
+            "signer had insufficient balance", "exceeds transaction sender account balance",
         ])
         .like("insufficient funds for gas * price + value: balance 0, tx cost 21000"),
     rule("gas_terms", C::TxTerminal).methods(SENDS)
         .any(&[
-            "intrinsic gas too low", "intrinsic gas too high", "exceeds block gas limit", "gas limit reached", "out of gas", "gas required exceeds allowance",
-            "max initcode size exceeded", "gas limit too high",
+            "intrinsic gas too low", "intrinsic gas too high", "exceeds block gas limit", "gas limit reached",
+            "out of gas", "gas required exceeds allowance", "max initcode size exceeded", "gas limit too high",
         ])
         .like("intrinsic gas too low: gas 20000, minimum needed 21000"),
     rule("cost_over_gas_limit", C::TxTerminal)
@@ -105,6 +115,9 @@ pub(super) static FUNDS: &[Rule] = &[
         .any(&["transaction cost exceeds current gas limit"])
         .like("Transaction cost exceeds current gas limit. Limit: 8000000, got: 9000000. Try decreasing supplied gas."),
     rule("signature_terms", C::TxTerminal).methods(SENDS)
-        .any(&["invalid sender", "invalid signature", "invalid chain id", "chain id mismatch", "wrong chain id", "only replay-protected"])
+        .any(&[
+            "invalid sender", "invalid signature", "invalid chain id", "chain id mismatch", "wrong chain id",
+            "only replay-protected",
+        ])
         .like("invalid chain id for signer: have 1 want 5"),
 ];
