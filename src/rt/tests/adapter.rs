@@ -1,4 +1,5 @@
 //! The futures-io adapter carries bytes whole, also through a full socket, and gives the connection back.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

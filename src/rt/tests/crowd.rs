@@ -1,5 +1,6 @@
 //! Many connections at once: held for seconds without the direct wait, opened and closed so fast that descriptor
 //! numbers are reused at once, and one request every few milliseconds for long.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! Signals sent to this process arrive as events; its own process, because signals are everyone's.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use rt::signals::{Signal, Signals, ignore_sigpipe};
 
