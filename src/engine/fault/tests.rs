@@ -1,6 +1,7 @@
 //! The table's invariants, and what the emitted codes make the client libraries do.
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::*;
 
@@ -167,4 +168,73 @@ fn the_method_is_named_as_geth_names_it_and_clipped() {
         .write_message("eth_nope", &mut text)
         .unwrap();
     assert_eq!(text, "request timed out");
+}
+
+/// The table in the module's documentation is written by hand; this keeps it true.
+#[test]
+fn the_documented_table_is_the_table() {
+    let text = include_str!("mod.rs");
+    for class in FaultClass::ALL {
+        let traits = class.traits();
+        let row = text
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix("//! | `")?
+                    .strip_prefix(class.label())?
+                    .strip_prefix("` | ")
+            })
+            .unwrap();
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let [same, other, breaker, score, effect, seen, blame] = cells[..] else {
+            panic!("{}: {cells:?}", class.label());
+        };
+        let expected_same = match traits.retry_same {
+            RetrySame::No => "no",
+            RetrySame::OnceFresh => "once",
+            RetrySame::AfterBlock => "after a block",
+        };
+        let expected_other = match traits.retry_other {
+            RetryOther::No => "no",
+            RetryOther::Once => "once",
+            RetryOther::Yes => "yes",
+        };
+        assert_eq!(
+            (same, other),
+            (expected_same, expected_other),
+            "{}",
+            class.label()
+        );
+        assert_eq!(
+            breaker,
+            traits.breaker_weight.to_string(),
+            "{}",
+            class.label()
+        );
+        assert_eq!(score, traits.score_weight.to_string(), "{}", class.label());
+        assert_eq!(
+            effect == "–",
+            traits.side_effect == SideEffect::None,
+            "{}",
+            class.label()
+        );
+        assert_eq!(blame, traits.blame.label(), "{}", class.label());
+        let code = emitted(class).code.to_string().replace('-', "−");
+        let relays = matches!(
+            traits.emit,
+            EmitRule::Relay | EmitRule::RelayUnlessRevealing
+        );
+        assert_eq!(
+            seen.starts_with("the node's own"),
+            relays,
+            "{}",
+            class.label()
+        );
+        if traits.emit == EmitRule::Own || seen.contains("else") {
+            assert!(
+                seen.contains(&code),
+                "{}: {seen} without {code}",
+                class.label()
+            );
+        }
+    }
 }

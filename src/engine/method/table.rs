@@ -64,9 +64,13 @@ const HEAD: StandardPolicy = shape(MethodClass::HeadRead, CacheClass::HeadBound,
 const READ: StandardPolicy = shape(MethodClass::Read, CacheClass::Finality, 10);
 /// Executes once: heavier than a look-up, lighter than a trace.
 const CALL: StandardPolicy = shape(MethodClass::Read, CacheClass::Finality, 20);
+/// Names its blocks in a form of its own, or means the newest: nothing that a cache could understand.
+const BUNDLE: StandardPolicy = shape(MethodClass::Read, CacheClass::Never, 20);
 const LOGS: StandardPolicy = shape(MethodClass::Logs, CacheClass::Finality, 20);
 /// Not hedged by default: it is priced many times a read, and a second one doubles the load that makes it slow.
 const TRACE: StandardPolicy = shape(MethodClass::Trace, CacheClass::Finality, 60).unhedged();
+/// Traces on a state that the call does not name.
+const TRACE_NOW: StandardPolicy = shape(MethodClass::Trace, CacheClass::Never, 60).unhedged();
 /// True of the node that answers, not of the chain.
 const NODE_INFO: StandardPolicy = shape(MethodClass::HeadRead, CacheClass::Never, 5);
 const NODE_READ: StandardPolicy = shape(MethodClass::Read, CacheClass::Never, 10).unhedged();
@@ -118,9 +122,9 @@ pub(super) static METHODS: [Row; 257] = [
     ("admin_startWS", ADMIN),
     ("admin_stopHTTP", ADMIN),
     ("admin_stopWS", ADMIN),
-    ("alchemy_getAssetTransfers", LOGS),
-    ("alchemy_getTokenBalances", READ),
-    ("alchemy_getTokenMetadata", READ),
+    ("alchemy_getAssetTransfers", LOGS.with_block(0, Range)),
+    ("alchemy_getTokenBalances", HEAD),
+    ("alchemy_getTokenMetadata", HEAD),
     ("alchemy_getTransactionReceipts", READ),
     ("anvil_impersonateAccount", TEST),
     ("anvil_mine", TEST),
@@ -175,7 +179,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("debug_traceBlockByNumber", TRACE.with_block(0, NumberOrTag)),
     ("debug_traceBlockFromFile", ADMIN),
     ("debug_traceCall", TRACE.with_block(1, NumberTagOrHash)),
-    ("debug_traceCallMany", TRACE),
+    ("debug_traceCallMany", TRACE_NOW),
     ("debug_traceTransaction", TRACE),
     ("debug_verbosity", ADMIN),
     ("debug_vmodule", ADMIN),
@@ -207,7 +211,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("erigon_getBlockReceiptsByBlockHash", READ.with_block(0, Hash)),
     ("erigon_getHeaderByHash", READ.with_block(0, Hash)),
     ("erigon_getHeaderByNumber", READ.with_block(0, NumberOrTag)),
-    ("erigon_getLatestLogs", LOGS.with_block(0, Range)),
+    ("erigon_getLatestLogs", BUNDLE),
     ("erigon_getLogs", LOGS.with_block(0, Range)),
     ("erigon_getLogsByHash", READ.with_block(0, Hash)),
     ("erigon_nodeInfo", NODE_INFO),
@@ -216,8 +220,8 @@ pub(super) static METHODS: [Row; 257] = [
     ("eth_blobBaseFee", HEAD),
     ("eth_blockNumber", HEAD),
     ("eth_call", CALL.with_optional_block(1, NumberTagOrHash)),
-    ("eth_callBundle", CALL),
-    ("eth_callMany", CALL),
+    ("eth_callBundle", BUNDLE),
+    ("eth_callMany", BUNDLE),
     ("eth_cancelBundle", WRITE),
     ("eth_cancelPrivateTransaction", WRITE),
     ("eth_capabilities", NODE_INFO),
@@ -226,9 +230,9 @@ pub(super) static METHODS: [Row; 257] = [
     ("eth_config", HEAD),
     ("eth_createAccessList", READ.with_optional_block(1, NumberTagOrHash)),
     ("eth_estimateGas", CALL.with_optional_block(1, NumberTagOrHash)),
-    ("eth_estimateUserOperationGas", CALL),
+    ("eth_estimateUserOperationGas", BUNDLE),
     ("eth_feeHistory", HEAD.with_block(1, NumberOrTag)),
-    ("eth_fillTransaction", KEYSTORE),
+    ("eth_fillTransaction", NODE_READ),
     ("eth_gasPrice", HEAD),
     ("eth_getAccount", CALL.with_optional_block(1, NumberTagOrHash)),
     ("eth_getAccountInfo", CALL.with_optional_block(1, NumberTagOrHash)),
@@ -270,7 +274,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("eth_hashrate", NODE_INFO),
     ("eth_maxPriorityFeePerGas", HEAD),
     ("eth_mining", NODE_INFO),
-    ("eth_multicallV1", CALL),
+    ("eth_multicallV1", BUNDLE),
     ("eth_newBlockFilter", FILTER.creates()),
     ("eth_newFilter", FILTER.creates().with_block(0, Range)),
     ("eth_newPendingTransactionFilter", FILTER.creates()),
@@ -330,8 +334,8 @@ pub(super) static METHODS: [Row; 257] = [
     ("ots_getTransactionBySenderAndNonce", READ),
     ("ots_getTransactionError", TRACE),
     ("ots_hasCode", READ.with_optional_block(1, NumberOrTag)),
-    ("ots_searchTransactionsAfter", READ),
-    ("ots_searchTransactionsBefore", READ),
+    ("ots_searchTransactionsAfter", HEAD),
+    ("ots_searchTransactionsBefore", HEAD),
     ("ots_traceTransaction", TRACE),
     ("parity_getBlockReceipts", READ.with_block(0, NumberTagOrHash)),
     ("parity_nextNonce", NODE_INFO),
@@ -352,7 +356,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("trace_callMany", TRACE.with_optional_block(1, NumberTagOrHash)),
     ("trace_filter", TRACE.with_block(0, Range)),
     ("trace_get", TRACE),
-    ("trace_rawTransaction", TRACE),
+    ("trace_rawTransaction", TRACE_NOW),
     ("trace_replayBlockTransactions", TRACE.with_block(0, NumberTagOrHash)),
     ("trace_replayTransaction", TRACE),
     ("trace_transaction", TRACE),

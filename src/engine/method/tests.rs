@@ -109,6 +109,41 @@ fn what_leaves_an_effect_is_neither_hedged_nor_cached() {
     }
 }
 
+/// A cache may bind an answer to a block only where it can tell which: by a parameter, or by a hash that names one thing for ever.
+#[test]
+fn what_is_bound_to_a_block_names_it() {
+    const NAMED_BY_HASH_OR_INDEX: [&str; 23] = [
+        "alchemy_getTransactionReceipts",
+        "debug_accountAt",
+        "debug_executionWitnessByBlockHash",
+        "debug_getAccessibleState",
+        "debug_getRawTransaction",
+        "debug_preimage",
+        "debug_traceBlock",
+        "debug_traceTransaction",
+        "erigon_getBlockByTimestamp",
+        "eth_getRawTransactionByHash",
+        "eth_getTransactionByHash",
+        "eth_getTransactionBySenderAndNonce",
+        "eth_getTransactionReceipt",
+        "eth_getUserOperationByHash",
+        "eth_getUserOperationReceipt",
+        "ots_getContractCreator",
+        "ots_getInternalOperations",
+        "ots_getTransactionBySenderAndNonce",
+        "ots_getTransactionError",
+        "ots_traceTransaction",
+        "trace_get",
+        "trace_replayTransaction",
+        "trace_transaction",
+    ];
+    let unnamed: Vec<&str> = all()
+        .filter(|row| row.2.cache == CacheClass::Finality && row.2.block_param.is_none())
+        .map(|row| row.1)
+        .collect();
+    assert_eq!(unnamed, NAMED_BY_HASH_OR_INDEX);
+}
+
 #[test]
 fn a_signed_transaction_is_idempotent_and_its_synchronous_kin_is_not() {
     let of = |own: &str| policy(lookup(own.as_bytes()));
