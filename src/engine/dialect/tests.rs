@@ -6,6 +6,7 @@ mod hints;
 mod reverts;
 mod shadow;
 mod statuses;
+mod transparency;
 mod traps;
 mod vectors;
 
