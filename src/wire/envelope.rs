@@ -4,7 +4,7 @@
 //! what goes upstream. A duplicate of `jsonrpc`, `id`, `method` or `params` makes a call invalid (DESIGN §4).
 
 use crate::Span;
-use crate::json::{Cursor, FaultAt, REQUEST_WORDS, Text, spells, unescape};
+use crate::json::{Cursor, FaultAt, REQUEST_WORDS, Text, spells, unescape, unescaped_len};
 
 /// Bounds of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -339,7 +339,7 @@ impl Members {
         if method.span.is_empty() {
             return invalid(Why::Method);
         }
-        if unescaped_len(body, method) > limits.max_method_bytes {
+        if unescaped_len(method.span.of(body)) > limits.max_method_bytes {
             return invalid(Why::MethodTooLong);
         }
         let null_params = self.params.is_some_and(|params| params.of(body) == b"null");
@@ -362,16 +362,6 @@ impl Members {
             (Some(_), false) => invalid(Why::Params),
         }
     }
-}
-
-/// Bytes of a string's content once its escapes are resolved.
-fn unescaped_len(body: &[u8], text: Text) -> usize {
-    if !text.escaped {
-        return text.span.len();
-    }
-    let mut name = Vec::new();
-    unescape(text.span.of(body), &mut name);
-    name.len()
 }
 
 /// Whether an id is an integer 0 ≤ n < 2^53 in its shortest spelling, which every node gives back as it came.

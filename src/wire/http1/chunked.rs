@@ -108,8 +108,10 @@ impl ChunkedDecoder {
     pub fn decode(&mut self, input: &[u8]) -> Result<Progress, ChunkFault> {
         let mut at = 0;
         loop {
-            if self.state == State::Done {
-                return Ok(Progress::End { consumed: at });
+            match self.state {
+                State::Done => return Ok(Progress::End { consumed: at }),
+                State::Failed(fault) => return Err(fault),
+                _ => {}
             }
             let Some(&byte) = input.get(at) else {
                 return Ok(Progress::NeedMore);
@@ -182,7 +184,6 @@ impl ChunkedDecoder {
                 | State::TrailerLineFeed,
                 _,
             ) => self.trailer(byte)?,
-            (State::Failed(fault), _) => return Err(fault),
             _ => return Err(ChunkFault::LineEnd),
         })
     }

@@ -14,7 +14,7 @@ pub use text::{unescape, write_string, write_string_content};
 
 pub(crate) use cursor::Cursor;
 pub(crate) use string::{InString, string_end};
-pub(crate) use text::spells;
+pub(crate) use text::{spells, unescaped_len};
 
 /// Greatest nesting depth of what a client may send.
 pub const REQUEST_DEPTH: usize = 128;

@@ -33,6 +33,26 @@ pub fn unescape(content: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
+/// Bytes that [`unescape`] would append, without appending them.
+pub(crate) fn unescaped_len(content: &[u8]) -> usize {
+    let mut rest = content;
+    let mut len = 0;
+    while let Some(slash) = memchr::memchr(b'\\', rest) {
+        let escape = rest.get(slash..).unwrap_or_default();
+        let (written, used) = match escape.get(1) {
+            Some(b'u') => {
+                let (character, used) = unicode_escape(escape);
+                (character.len_utf8(), used)
+            }
+            Some(_) => (1, 2),
+            None => (0, 1),
+        };
+        len += slash + written;
+        rest = escape.get(used..).unwrap_or_default();
+    }
+    len + rest.len()
+}
+
 /// The character of the `\uXXXX` (or pair of them) at the front, and how many bytes spell it.
 fn unicode_escape(escape: &[u8]) -> (char, usize) {
     let Some(first) = hex4(escape) else {
@@ -124,4 +144,56 @@ pub fn write_string_content(out: &mut Vec<u8>, text: &str) {
         }
     }
     out.extend_from_slice(bytes.get(plain_from..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_those_of_the_text() {
+        for content in [
+            "",
+            "plain",
+            r#"a\\b\/\""#,
+            r"\u0041",
+            r"\u00e9\u20ac\ud83d\ude00",
+            r"\ud800\ud800",
+            r"\ude00x",
+            r"\u12",
+            "\\",
+            "x\\",
+        ] {
+            let mut text = Vec::new();
+            unescape(content.as_bytes(), &mut text);
+            assert_eq!(unescaped_len(content.as_bytes()), text.len(), "{content}");
+        }
+    }
+
+    #[test]
+    fn names_are_compared_as_text() {
+        let spelled = |content: &str, name: &[u8]| {
+            let text = Text {
+                span: crate::Span::new(0, content.len()),
+                escaped: content.contains('\\'),
+            };
+            spells(content.as_bytes(), text, name)
+        };
+        assert!(spelled("id", b"id") && spelled(r"\u0069d", b"id") && spelled(r"i\u0064", b"id"));
+        assert!(spelled(r"a\/b", b"a/b"));
+        for other in [
+            "ID",
+            "i",
+            "idd",
+            r"\u0069",
+            r"\u0069dd",
+            r"\u0069D",
+            r"\nd",
+            r"\u0169d",
+            r"\ud800d",
+            "",
+        ] {
+            assert!(!spelled(other, b"id"), "{other}");
+        }
+    }
 }

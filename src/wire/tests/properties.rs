@@ -9,6 +9,8 @@
 
 mod vectors;
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use wire::envelope::{Envelope, Kind, Limits, Shape};
@@ -118,6 +120,10 @@ fn cut_points(len: usize, indices: &[prop::sample::Index]) -> Vec<usize> {
 fn serde_accepts(bytes: &[u8]) -> bool {
     serde_json::from_slice::<&RawValue>(bytes).is_ok()
 }
+
+/// Read once, not once a case.
+static REQUESTS: LazyLock<Vec<vectors::Vector>> =
+    LazyLock::new(|| vectors::read("http1/requests.txt"));
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -304,8 +310,7 @@ proptest! {
         which in any::<prop::sample::Index>(),
     ) {
         let limits = HeadLimits::default();
-        let vectors = vectors::read("http1/requests.txt");
-        let mut bytes = vectors[which.index(vectors.len())].bytes.clone();
+        let mut bytes = REQUESTS[which.index(REQUESTS.len())].bytes.clone();
         if let Ok(Some(head)) = parse_request_head(&bytes, &limits) {
             let (framing, head_bytes) = (head.framing, head.head_bytes);
             prop_assert_eq!(head_bytes, bytes.len());
