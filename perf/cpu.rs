@@ -80,9 +80,20 @@ impl Tree {
     /// # Errors
     /// When the process is gone.
     pub fn read(pid: u32) -> io::Result<Self> {
+        Self::of(pid, &parents()?)
+    }
+
+    /// Reads the accounts of `pid` without its descendants.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn read_alone(pid: u32) -> io::Result<Self> {
+        Self::of(pid, &BTreeMap::new())
+    }
+
+    fn of(pid: u32, parents: &BTreeMap<u64, u64>) -> io::Result<Self> {
         let mut threads = BTreeMap::new();
         let mut pids = vec![u64::from(pid)];
-        let parents = parents()?;
         while let Some(pid) = pids.pop() {
             pids.extend(
                 parents
@@ -114,6 +125,13 @@ impl Tree {
         let spent =
             |(tid, now): (&u64, &Spent)| now.since(before.0.get(tid).copied().unwrap_or_default());
         self.0.iter().map(spent).fold(Spent::default(), Spent::plus)
+    }
+
+    /// What those threads spent since `before` that were there already.
+    #[must_use]
+    pub fn since_of_known(&self, before: &Self) -> Spent {
+        let known = self.0.iter().filter(|(tid, _)| before.0.contains_key(tid));
+        Self(known.map(|(tid, spent)| (*tid, *spent)).collect()).since(before)
     }
 
     /// Whether a thread of this reading is missing from a later one: its time since is then not counted.
@@ -172,6 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn children_count_unless_they_are_not_wanted() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let tid = u64::from(child.id());
+        let (with, alone) = (
+            Tree::read(std::process::id()).unwrap(),
+            Tree::read_alone(std::process::id()).unwrap(),
+        );
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(with.0.contains_key(&tid) && !alone.0.contains_key(&tid));
+        assert!(with.lost_in(&alone));
+    }
+
+    #[test]
     fn work_shows_up_in_this_threads_and_this_process_account() {
         let account = ThreadAccount::of_this_thread().unwrap();
         let (before, tree_before) = (
@@ -183,8 +218,19 @@ mod tests {
         while account.read().unwrap().since(before).running < Duration::from_millis(20) {
             sum = (0..100_000u64).fold(sum, |sum, n| std::hint::black_box(sum ^ n));
         }
-        let tree = Tree::read(std::process::id()).unwrap().since(&tree_before);
-        assert!(tree.running >= Duration::from_millis(20), "{tree:?}");
+        let tree = Tree::read(std::process::id()).unwrap();
+        assert!(
+            tree.since(&tree_before).running >= Duration::from_millis(20),
+            "{tree:?}"
+        );
+        assert!(
+            tree.since_of_known(&tree_before).running >= Duration::from_millis(20),
+            "{tree:?}"
+        );
+        assert_eq!(
+            tree.since_of_known(&Tree::default()).running,
+            Duration::ZERO
+        );
         assert!(Tree::read(u32::MAX).is_err());
     }
 }

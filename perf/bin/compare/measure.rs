@@ -71,7 +71,12 @@ pub fn cell(
     load::run(&plan, None, &mut |_| {})?;
     let own = std::process::id();
     let balances = || provider.counters().method("eth_getBalance");
-    let before = (balances(), proxy.spent()?, Tree::read(own)?, Instant::now());
+    let before = (
+        balances(),
+        proxy.spent()?,
+        Tree::read_alone(own)?,
+        Instant::now(),
+    );
     let found = load::run(
         &Plan {
             duration: lane.time,
@@ -82,10 +87,10 @@ pub fn cell(
         &mut |_| {},
     )?;
     let wall_s = before.3.elapsed().as_secs_f64();
-    let after = (balances(), proxy.spent()?, Tree::read(own)?);
+    let after = (balances(), proxy.spent()?, Tree::read_alone(own)?);
     let spent = after.1.since(&before.1);
-    let harness = after.2.since(&before.2);
-    // The generator's threads ended with the run, and their accounts with them: its own report has their share.
+    // The generator's threads are not older than the run; its own report has their share.
+    let harness = after.2.since_of_known(&before.2);
     let harness_share = harness.running.as_secs_f64() / wall_s + found.generator.cpu_share;
     let mut cell = Cell {
         proxy: proxy.name.clone(),

@@ -59,6 +59,9 @@ struct Spread {
     max: f64,
 }
 
+/// Share of waiting for the processor from which a machine is taken to be disturbed.
+const DISTURBED: f64 = 0.05;
+
 impl Spread {
     fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
@@ -185,6 +188,20 @@ impl Results {
             let _ = writeln!(text, "| {} | {version} | `{}` |", proxy.name, proxy.command);
         }
         text += "\nConfigurations: `perf/peers/`. Every cell is in `results.json`.\n";
+        if let Some(waiting) = Spread::of(
+            self.cells
+                .iter()
+                .map(|cell| cell.proxy_waiting_share)
+                .collect(),
+        ) && waiting.median > DISTURBED
+        {
+            let _ = writeln!(
+                text,
+                "\nThe machine was not quiet: the proxies waited for their processor for {:.0} % of the time (median). \
+                 Compare ratios, not figures.",
+                waiting.median * 100.0
+            );
+        }
         let rejected: Vec<&Cell> = self
             .cells
             .iter()
