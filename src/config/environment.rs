@@ -40,8 +40,8 @@ impl Environment for ProcessEnvironment {
     }
 }
 
-/// Variables and files that are given, for tests and simulations.
-#[derive(Debug, Clone, Default)]
+/// Variables and files that are given, for tests and simulations. Without `Debug`: it may hold secrets.
+#[derive(Clone, Default)]
 pub struct GivenEnvironment {
     /// Variables by name.
     pub variables: BTreeMap<String, String>,

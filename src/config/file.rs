@@ -20,6 +20,9 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// EIP-2294: ids up to ⌊2⁶⁴ / 2⌋ − 36 keep a signature's `v` within 64 bits.
+const MAX_CHAIN_ID: u64 = 9_223_372_036_854_775_771;
+
 section! {
     /// A Livechain configuration, version 1.
     File {
@@ -166,7 +169,7 @@ section! {
     /// One chain and its upstreams.
     Chain {
         /// The EIP-155 chain id. An upstream that says another one gets no traffic.
-        required chain_id: Whole<1, { i64::MAX as u64 }>,
+        required chain_id: Whole<1, MAX_CHAIN_ID>,
         /// Other names of the chain in URLs.
         optional aliases: Vec<At<Name>>,
         /// How eligible upstreams are ordered.

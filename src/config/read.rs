@@ -141,10 +141,16 @@ impl<'a> Reader<'a> {
         self.problems.push(problem);
     }
 
-    /// Lets excerpts show a node's text: for kinds that cannot be secret.
+    /// Lets excerpts show a node's text: for kinds that cannot be secret. Of a URL that slipped into
+    /// such a place, its host alone.
     pub(crate) fn reveal(&mut self, node: &Node) {
-        if matches!(node.value, Value::Text(_) | Value::Null) {
-            self.source.reveal(node.span.clone());
+        match &node.value {
+            Value::Text(text) if text.contains("://") => {
+                let length = crate::url::public_prefix(text).unwrap_or(0);
+                self.reveal_prefix(node, text, length);
+            }
+            Value::Text(_) | Value::Null => self.source.reveal(node.span.clone()),
+            Value::List(_) | Value::Map(_) => {}
         }
     }
 

@@ -5,8 +5,7 @@ use crate::model::{
     Chain, Config, Probe, Resolver, Retry, Server, Strategy, Upstream, UpstreamUrl,
 };
 use crate::problem::{Problem, Problems};
-use crate::url::{is_link_local, is_unusable};
-use crate::validate::MAX_UPSTREAMS;
+use crate::validate::{MAX_UPSTREAMS, destination};
 
 /// The chain's name when there is no file.
 pub const DEFAULT_CHAIN: &str = "default";
@@ -28,30 +27,26 @@ impl Config {
     /// each URL, named by its host, and the catalog's default strategy.
     ///
     /// # Errors
-    /// Each URL that cannot be an upstream's, as `--upstream[0]`.
+    /// Each URL that cannot be an upstream's, `--upstream[0]` in place of a file's name. The default
+    /// listeners count as ours.
     pub fn from_upstreams(urls: &[String], catalog: &StrategyCatalog) -> Result<Self, Problems> {
+        let server = Server::default();
         let mut problems = Vec::new();
         let mut upstreams: Vec<Upstream> = Vec::new();
         if urls.is_empty() || urls.len() > MAX_UPSTREAMS {
             problems.push(problem(
-                String::new(),
+                "--upstream".to_owned(),
                 format!("{} upstreams are given", urls.len()),
                 format!("give 1 to {MAX_UPSTREAMS}"),
             ));
         }
         for (index, text) in urls.iter().enumerate() {
-            let path = format!("[{index}]");
-            match UpstreamUrl::parse(text) {
-                Ok(url) if is_unusable(&url.host) || is_link_local(&url.host) => {
-                    let message = "the URL leads to an address that no provider has".to_owned();
-                    problems.push(problem(
-                        path,
-                        message,
-                        "if a node lives at a link-local address, say so in a file".to_owned(),
-                    ));
-                }
+            let name = format!("--upstream[{index}]");
+            let url = UpstreamUrl::parse(text)
+                .and_then(|url| destination::fault(&url, false, &server).map_or(Ok(url), Err));
+            match url {
                 Ok(url) => upstreams.push(Upstream::new(&free_name(&url, &upstreams), url)),
-                Err(fault) => problems.push(problem(path, fault.message, fault.remedy)),
+                Err(fault) => problems.push(problem(name, fault.message, fault.remedy)),
             }
         }
         if !problems.is_empty() {
@@ -111,12 +106,12 @@ fn free_name(url: &UpstreamUrl, upstreams: &[Upstream]) -> String {
         .unwrap_or_default()
 }
 
-fn problem(path: String, message: String, remedy: String) -> Problem {
+fn problem(file: String, message: String, remedy: String) -> Problem {
     Problem {
-        file: "--upstream".to_owned(),
+        file,
         line: 0,
         column: 0,
-        path,
+        path: String::new(),
         message,
         remedy,
         excerpt: None,

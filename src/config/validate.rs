@@ -2,6 +2,7 @@
 //! caller discards the model when there was one. Opens the files that the configuration names.
 
 mod chain;
+pub(crate) mod destination;
 mod server;
 mod upstream;
 

@@ -1,18 +1,16 @@
 //! Upstreams: URLs that lead to a provider and not back to us, headers that are ours to send, names
 //! that are unique. A URL or a header's value never reaches a message.
 
-use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use super::server::certificates;
-use super::{narrow, set};
+use super::{destination, narrow, set};
 use crate::file::{self, HeaderValue};
 use crate::kind::Pattern;
 use crate::model::{
     Batch, Breaker, Header, MethodFilter, Pool, Secret, Server, Upstream, UpstreamTls, UpstreamUrl,
 };
 use crate::read::{At, Named, Origin, Reader};
-use crate::url::{is_link_local, is_unusable};
 
 /// Most upstreams of a chain: a candidate set is a 64-bit mask.
 pub(crate) const MAX_UPSTREAMS: usize = 64;
@@ -178,56 +176,10 @@ fn url(
             return None;
         }
     };
-    destination(&url, flagged, server, &origin, reader);
+    if let Some(fault) = destination::fault(&url, flagged, server) {
+        reader.problem_at(&origin, fault.message, fault.remedy);
+    }
     Some((url, path, origin))
-}
-
-/// Tells a URL that leads where no upstream should be.
-fn destination(
-    url: &UpstreamUrl,
-    flagged: bool,
-    server: &Server,
-    origin: &Origin,
-    reader: &mut Reader<'_>,
-) {
-    if is_unusable(&url.host) {
-        let remedy = "name one host; this machine is `127.0.0.1`";
-        reader.problem_at(
-            origin,
-            "the URL's address is unspecified, multicast or broadcast",
-            remedy,
-        );
-    } else if is_link_local(&url.host) && !flagged {
-        let remedy = "if a node really lives there, add `allow_link_local: true`";
-        reader.problem_at(
-            origin,
-            "the URL leads to a link-local address or a cloud's metadata service",
-            remedy,
-        );
-    }
-    let own = server
-        .listen
-        .iter()
-        .chain(&server.admin)
-        .find(|address| leads_to(url, **address));
-    if let Some(address) = own {
-        let message = format!("the URL leads back to this process, which listens at {address}");
-        reader.problem_at(origin, message, "give the provider's URL");
-    }
-}
-
-/// Whether a connection to `url` from this machine would arrive at `listener`.
-fn leads_to(url: &UpstreamUrl, listener: SocketAddr) -> bool {
-    let host = url.host.trim_end_matches('.');
-    let local_name = host == "localhost" || host.ends_with(".localhost");
-    let ip = listener.ip();
-    let reaches = match host.parse::<IpAddr>().map(|address| address.to_canonical()) {
-        Ok(address) => {
-            address == ip.to_canonical() || (ip.is_unspecified() && address.is_loopback())
-        }
-        Err(_) => local_name && (ip.is_loopback() || ip.is_unspecified()),
-    };
-    reaches && url.port == listener.port()
 }
 
 fn headers(named: Named<HeaderValue>, reader: &mut Reader<'_>) -> Vec<Header> {

@@ -136,6 +136,9 @@ fn a_dump_loads_to_the_same_configuration_but_for_secrets() {
             Ok(again) => again,
             Err(problems) => panic!("{name}:\n{yaml}\n{problems}"),
         };
+        // Another reader of YAML sees the same in it.
+        let seen: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(seen, config.to_json(), "{name}");
         // What differs is exactly the secrets, which `Debug` does not show.
         assert_eq!(format!("{again:?}"), format!("{config:?}"), "{name}");
         assert_eq!(again.to_json(), config.to_json(), "{name}");

@@ -194,13 +194,14 @@ fn upstreams_without_a_file_are_named_by_host() {
     let urls = [
         "wss://a.example.org/SECRETKEY",
         "http://169.254.169.254/",
+        "http://localhost:8545/",
         "https://fine.example.org",
     ];
     let problems = Config::from_upstreams(&urls.map(str::to_owned), &catalog()).unwrap_err();
-    assert_eq!(problems.as_slice().len(), 2);
+    assert_eq!(problems.as_slice().len(), 3);
     let text = problems.to_text();
     assert!(
-        text.starts_with("--upstream: [0]: WebSocket upstreams") && !text.contains("SECRETKEY"),
+        text.starts_with("--upstream[0]: WebSocket upstreams") && !text.contains("SECRETKEY"),
         "{text}"
     );
     assert!(Config::from_upstreams(&[], &catalog()).is_err());
