@@ -7,6 +7,7 @@
 )]
 
 mod fixtures;
+mod limits;
 mod properties;
 mod reference;
 mod rendering;
