@@ -15,7 +15,7 @@ pub enum Version {
 pub struct HeadLimits {
     /// Bytes of the whole head, its empty line included.
     pub max_head_bytes: usize,
-    /// Number of header fields (at most [`HeadLimits::HEADER_SLOTS`]).
+    /// Number of header fields; more than [`HeadLimits::HEADER_SLOTS`] are never taken.
     pub max_headers: usize,
     /// Bytes of the request target.
     pub max_target_bytes: usize,
@@ -24,6 +24,11 @@ pub struct HeadLimits {
 impl HeadLimits {
     /// Upper bound of `max_headers`.
     pub const HEADER_SLOTS: usize = 128;
+
+    /// Fields to make room for.
+    pub(super) fn slots(&self) -> usize {
+        self.max_headers.min(Self::HEADER_SLOTS)
+    }
 }
 
 impl Default for HeadLimits {

@@ -137,7 +137,7 @@ pub fn parse_request_head<'b>(
     check_start(head, limits)?;
 
     let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::HEADER_SLOTS];
-    let slots = slots.get_mut(..limits.max_headers).unwrap_or_default();
+    let slots = slots.get_mut(..limits.slots()).unwrap_or_default();
     let mut parsed = httparse::Request::new(&mut []);
     match parsed.parse_with_uninit_headers(head, slots)? {
         httparse::Status::Complete(bytes) if bytes == end => {}

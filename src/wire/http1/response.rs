@@ -75,7 +75,7 @@ pub fn parse_response_head<'b>(
     };
     let head = buffer.get(..end).unwrap_or_default();
     let mut slots = [const { MaybeUninit::uninit() }; HeadLimits::HEADER_SLOTS];
-    let slots = slots.get_mut(..limits.max_headers).unwrap_or_default();
+    let slots = slots.get_mut(..limits.slots()).unwrap_or_default();
     let mut parsed = httparse::Response::new(&mut []);
     let parser = httparse::ParserConfig::default();
     match parser.parse_response_with_uninit_headers(&mut parsed, head, slots)? {

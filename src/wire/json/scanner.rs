@@ -312,7 +312,6 @@ impl<const WORDS: usize> Scanner<WORDS> {
     pub fn finish(&self) -> Result<(), FaultAt> {
         match self.state {
             State::Done => Ok(()),
-            State::Literal(0) if self.depth == 0 => Ok(()),
             State::Number(number) if self.depth == 0 && number.is_whole() => Ok(()),
             _ => Err(FaultAt {
                 fault: Fault::Truncated,
