@@ -29,6 +29,16 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 pub struct Running {
     /// The admin port's address, if there is one.
     pub admin: Option<std::net::SocketAddr>,
+    node: std::sync::Weak<Node>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Running {
+    /// The counters now; `None` once the node has ended. Blocks; not for the node's own thread.
+    pub fn scrape(&self) -> Option<Snapshot> {
+        let node = self.node.upgrade()?;
+        Some(self.runtime.block_on(node.scrape()))
+    }
 }
 
 /// Runs a node until SIGTERM or SIGINT has drained it.
@@ -37,7 +47,7 @@ pub struct Running {
 /// One sentence: why it could not start, or what ended it.
 pub fn run(config: Config) -> Result<(), String> {
     let (_keep, never) = oneshot::channel();
-    run_until(config, never, |_| ())
+    run_until(config, never, drop)
 }
 
 /// Runs a node until a signal, or until `stop` is sent to, has drained it; says when all shards listen.
@@ -47,7 +57,7 @@ pub fn run(config: Config) -> Result<(), String> {
 pub fn run_until(
     config: Config,
     stop: oneshot::Receiver<()>,
-    ready: impl FnOnce(&Running),
+    ready: impl FnOnce(Running),
 ) -> Result<(), String> {
     install_log(&config);
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -63,7 +73,7 @@ pub fn run_until(
 async fn serve(
     config: Config,
     stop: oneshot::Receiver<()>,
-    ready: impl FnOnce(&Running),
+    ready: impl FnOnce(Running),
 ) -> Result<(), String> {
     let started = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -123,7 +133,11 @@ async fn serve(
     for address in &epoch.config.server.listen {
         tracing::info!(%address, shards = node.fleet.len(), "serving");
     }
-    ready(&Running { admin });
+    ready(Running {
+        admin,
+        node: Arc::downgrade(&node),
+        runtime: tokio::runtime::Handle::current(),
+    });
     let ended = wait_for_end(&node, signal, stop).await;
     let within = epoch.config.server.drain_timeout;
     tracing::info!(?within, "draining");

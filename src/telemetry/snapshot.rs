@@ -116,6 +116,35 @@ impl Snapshot {
             .map(|sample| sample.value)
     }
 
+    /// The sum of a counter or level over everything whose first indices are `at`.
+    #[must_use]
+    pub fn sum_at(&self, metric: Metric, at: &[usize]) -> u64 {
+        self.samples(&Shape::new(&self.dimensions), metric)
+            .filter(|sample| sample.point.starts_with(at))
+            .map(|sample| sample.value)
+            .sum()
+    }
+
+    /// The distributions of everything whose first indices are `at`, as one; `None` where nothing was recorded.
+    #[must_use]
+    pub fn distribution_at(&self, metric: Metric, at: &[usize]) -> Option<Series> {
+        let shape = Shape::new(&self.dimensions);
+        let range = shape.range(metric);
+        let mut sum: Option<Series> = None;
+        for (slot, series) in self.series.iter().filter(|(slot, _)| range.contains(slot)) {
+            if !metric.spec().kind.is_histogram()
+                || !shape.point(metric, slot - range.start).starts_with(at)
+            {
+                continue;
+            }
+            match &mut sum {
+                Some(sum) => sum.merge(series),
+                None => sum = Some(series.clone()),
+            }
+        }
+        sum
+    }
+
     /// The sum of a counter or level over all of its axes.
     #[must_use]
     pub fn total(&self, metric: Metric) -> u64 {
