@@ -24,7 +24,7 @@
 //! | `tx_pool_policy` | no | once | 0 | 0 | – | the node's own | client |
 //! | `tx_terminal` | no | no | 0 | 0 | – | the node's own | client |
 //! | `cancelled` | no | no | 0 | 0 | – | nothing | nobody |
-//! | `unclassified` | no | once | 50 | 100 | sample | the node's own, else −32603 | upstream |
+//! | `unclassified` | no | once | 0 | 50 | sample | the node's own, else −32603 | upstream |
 //! | `overloaded` | no | no | 0 | 0 | – | −32005, 503 | us |
 //! | `no_upstream` | no | no | 0 | 0 | – | −32603, 503 | us |
 //! | `deadline_exceeded` | no | no | 0 | 0 | – | −32002 | us |

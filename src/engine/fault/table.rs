@@ -240,9 +240,12 @@ pub(super) static TABLE: [Traits; FaultClass::COUNT] = {
         row(C::Cancelled, "cancelled")
             .emits(EmitRule::Nothing)
             .blames(Blame::Nobody),
+        // Words that no rule knows, in a well-formed answer, are more often about the call than about the node: with any
+        // weight for the breaker, one tenant's odd calls could open it for all. The score's half is enough to prefer
+        // another upstream.
         row(C::Unclassified, "unclassified")
             .retry(RetrySame::No, RetryOther::Once)
-            .weigh(50, 100)
+            .weigh(0, 50)
             .causes(SideEffect::Sample, 0)
             .emits(EmitRule::Relay),
         row(C::Overloaded, "overloaded").blames(Blame::Us),

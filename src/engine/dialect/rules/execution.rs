@@ -1,4 +1,5 @@
-//! What the EVM did, and nodes that stopped it: sealed answers of simulation, time-outs, reverts and halts.
+//! What the EVM did, and nodes that stopped it: sealed answers of simulation, time-outs, reverts and halts. A revert is
+//! a right answer and is never asked for twice.
 
 use super::super::rule::{Rule, rule};
 use crate::fault::FaultClass as C;

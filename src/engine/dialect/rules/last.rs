@@ -1,4 +1,5 @@
-//! What is left: nodes that broke, then what an HTTP status or a bare code means when no text was understood.
+//! What is left: nodes that broke, then what an HTTP status or a bare code means when no text was understood. A code
+//! never outranks a text.
 
 use super::super::rule::{Rule, rule};
 use crate::fault::FaultClass as C;
@@ -17,13 +18,13 @@ pub(super) static SERVER: &[Rule] = &[
         .any(&[
             "<html", "<!doctype html", "502 bad gateway", "503 service unavailable", "504 gateway",
             "invalid character '<'", "unexpected end of json input", "unexpected token <", "unexpected token '<'",
-            "connection refused", "connection reset by peer", "no such host", "bad gateway",
+            "connection refused", "connection reset by peer", "no such host", "i/o timeout", "^eof$", "bad gateway",
         ])
         .like("invalid character '<' looking for beginning of value"),
     rule("server_text", C::Server)
         .any(&[
             "internal error", "internal server error", "internal json-rpc error", "upstream unavailable",
-            "service unavailable", "temporarily unavailable", "no available upstreams", "no healthy",
+            "service unavailable", "temporarily unavailable", "no available upstreams", "no healthy", "all upstreams failed", "no available nodes", "is shutting down",
             "temporary internal error", "something went wrong", "backend is offline",
         ])
         .like("Internal error"),
@@ -45,6 +46,10 @@ pub(super) static BARE: &[Rule] = &[
     rule("too_large_by_code", C::CapabilityRange).codes(&[-32003]).like("?"),
     rule("resource_not_found", C::MissingData).codes(&[-32001]).like("Resource not found"),
     rule("erpc_missing_data", C::MissingData).codes(&[-32014]).like("missing data"),
+    // Whatever a node has against a transaction in words that nobody knows: it is about the transaction, or about that
+    // node's pool, and never counts against the node. One other pool may think otherwise.
+    rule("send_refused", C::TxPoolPolicy).codes(&[-32000, -32603]).methods(&["eth_sendRaw*"])
+        .like("address already reserved"),
     // Nethermind's answer to a transaction that it will not have.
     rule("pool_by_code", C::TxPoolPolicy).codes(&[-32010]).methods(&["eth_send*"]).like("Invalid"),
     rule("server_by_code", C::Server).codes(&[-32603, -32055, -32011, -32018]).like("?"),

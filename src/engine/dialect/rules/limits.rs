@@ -1,5 +1,5 @@
 //! What upstreams will not do all at once, or not now: ranges and sizes, the sender's throttle, plans and billing, throttles.
-//! Ranges come first, since their texts speak of limits, plans and upgrades too.
+//! Ranges come first, since their texts speak of limits, plans and upgrades too. Nothing here ever trips a breaker.
 
 use super::super::hint::LimitUnit;
 use super::super::rule::{Rule, rule};
@@ -24,7 +24,7 @@ pub(super) static RANGE: &[Rule] = &[
         .any(&[
             "exceed max addresses or topics per search position", "this query contains %n filters",
             "specify less number of addresses", "too many addresses", "exceed max topics",
-            "exceed maximum number of addresses",
+            "exceed maximum number of addresses", "too many topics",
         ])
         .like("exceed max addresses or topics per search position"),
     rule("address_required", C::CapabilityRange).counts(LimitUnit::Blocks)
@@ -40,7 +40,7 @@ pub(super) static RANGE: &[Rule] = &[
     rule("batch_too_large", C::CapabilityRange).counts(LimitUnit::Calls)
         .any(&[
             "batch limit exceeded", "batch too large", "batch size too large", "batch size limit",
-            "maximum batch size", "too many requests in batch", "batch size exceed",
+            "maximum batch size", "too many requests in batch", "batch size exceed", "batch size is too large", "too many requests in the batch",
         ])
         .like("batch limit exceeded"),
     rule("range_too_wide", C::CapabilityRange).counts(LimitUnit::Blocks)
@@ -51,7 +51,8 @@ pub(super) static RANGE: &[Rule] = &[
             "exceeds max block range", "block range exceeds", "range %n exceeds limit of %n",
             "exceeds limit of %n blocks", "too wide blocks range", "query must be smaller than size",
             "up to a %n block", "ranges over %n blocks", "blocks range is limited", "block range limit",
-            "maximum %* blocks distance", "limit the query to",
+            "maximum %* blocks distance", "limit the query to", "block range greater than",
+            "exceeds maximum rpc range", "range over limit", "reducing your block range",
         ])
         .like("range 1000000 exceeds limit of 10000"),
     rule("range_limited_to", C::CapabilityRange).counts(LimitUnit::Blocks)
@@ -63,7 +64,7 @@ pub(super) static RANGE: &[Rule] = &[
         .like("eth_getLogs and eth_newFilter are limited to a 10,000 blocks range"),
     rule("query_too_heavy", C::CapabilityRange)
         .any(&[
-            "query exceeds limit", "logs over more", "query is too large", "query too large",
+            "query exceeds limit", "query set is too large", "logs over more", "query is too large", "query too large",
             "exceeds the limit of %n logs", "please narrow",
         ])
         .like("query exceeds limit"),
@@ -102,7 +103,7 @@ pub(super) static BILLING: &[Rule] = &[
         ])
         .like("Monthly capacity limit exceeded. Visit https://dashboard.alchemy.com/settings/billing to upgrade"),
     rule("daily_quota", C::QuotaBilling).lasts_minutes(15)
-        .any(&["daily request count exceeded", "daily quota", "daily limit", "daily request limit"])
+        .any(&["daily request count exceeded", "daily quota", "daily limit", "daily request limit", "requests per day"])
         .like("daily request count exceeded, request rate limited"),
     rule("quota_used_up", C::QuotaBilling)
         .any(&[
@@ -148,7 +149,8 @@ pub(super) static THROTTLE: &[Rule] = &[
     rule("account_over_limit", C::RateLimited)
         .any(&[
             "app has exceeded", "project has exceeded", "account has exceeded", "key has exceeded",
-            "user has exceeded", "plan has exceeded",
+            "user has exceeded", "plan has exceeded", "usage limit has been exceeded",
+            "compute units exceeded", "exceeded your plan",
         ])
         .like("Your app has exceeded its concurrent request allowance"),
     rule("limit_exceeded_whole", C::RateLimited)

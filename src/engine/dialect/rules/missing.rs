@@ -1,5 +1,5 @@
 //! Blocks, states and transactions that this upstream does not have: tags it does not know, a node out of sync, history
-//! pruned or not archived, a head not reached.
+//! pruned or not archived, a head not reached. None of it is ever a failure of the upstream, only a gap.
 
 use super::super::rule::{Rule, rule};
 use crate::fault::FaultClass as C;
@@ -39,7 +39,7 @@ pub(super) static MISSING: &[Rule] = &[
     rule("state_pruned_geth", C::MissingData)
         .any(&[
             "missing trie node", "old data not available due to pruning",
-            "historical state not available in path scheme", "historical state is not available",
+            "historical state not available in path scheme", "historical state is not available", "historical state unavailable in",
             "required historical state unavailable", "state histories haven't been fully indexed",
             "historical state %* is not available", "state %* is not available", "genesis is not traceable",
             "trie does not", "state at block %* is pruned", "unexpected state root",
@@ -54,7 +54,8 @@ pub(super) static MISSING: &[Rule] = &[
             "state not found for block", "no transactions snapshot file for", "could not find block for height",
             "but it out-of-bounds", "version has either been pruned, or is for a future block",
             "is not available, lowest height is", "expect block number from id", "block height passed is invalid",
-            "pruned history unavailable", "height is not available", "height %n is not available",
+            "pruned history unavailable", "height is not available", "height %n is not available", "archive node required", "use an archive node",
+            "requires an archive node", "beyond historical limit",
         ])
         .like("No state available for block 0x1234"),
     rule("state_pruned_chains", C::MissingData)
@@ -79,7 +80,7 @@ pub(super) static MISSING: &[Rule] = &[
         .any(&[
             "unknown block", "block not found", "block #%n not found", "block %n not found", "block %h not found",
             "^%n could not be found", "block %* could not be found", "block with id %* not found",
-            "block does not exist", "unknown header",
+            "block does not exist", "unknown header", "no such block", "^parent %h not found",
         ])
         .like("block not found: 0x16e3600"),
 ];

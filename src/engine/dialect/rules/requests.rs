@@ -1,5 +1,5 @@
 //! What is wrong with the call, or with us: methods that are not served, malformed transactions and parameters,
-//! credentials.
+//! credentials. It never says what a tenant may call: that is configured.
 
 use super::super::rule::{Rule, rule};
 use crate::fault::FaultClass as C;
@@ -21,7 +21,7 @@ pub(super) static METHOD: &[Rule] = &[
             "unsupported method", "method not supported", "method is not supported", "method %* is not supported",
             "method %* not supported", "method not available", "method %* is not available", "method not allowed",
             "not allowed to access method", "method is not allowed", "method not implemented", "^not implemented",
-            "no such method", "method %* not found", "method is disabled", "method is not enabled",
+            "no such method", "method %* not found", "method is disabled", "notifications not supported", "method is not enabled",
         ])
         .like("the method eth_nope does not exist/is not available"),
     rule("module_disabled", C::UnsupportedMethod)
@@ -55,7 +55,9 @@ pub(super) static PARAMS: &[Rule] = &[
             "fromblock not allowed with blockhash", "missing value for required argument", "invalid params",
             "invalid parameters", "too many arguments", "not enough arguments", "invalid block range params",
             "is not a precompile", "cannot specify both blockhash and", "invalid address", "missing required field",
-            "expected %* parameters", "authentication needed: password or unlock", "unknown account",
+            "expected %* parameters", "both \"data\" and \"input\" are set", "both gasprice and", "< maxpriorityfeepergas",
+            "contract creation without any data", "invalid reward percentile", "tracer not found", "referenceerror:",
+            "authentication needed: password or unlock", "unknown account",
         ])
         .like("invalid argument 0: hex string without 0x prefix"),
 ];
@@ -66,7 +68,8 @@ pub(super) static AUTH: &[Rule] = &[
         .any(&[
             "invalid api key", "api key is invalid", "invalid project id", "unauthorized", "must be authenticated",
             "missing api key", "api key is missing", "api key not found", "api key disabled",
-            "api key is not allowed", "invalid access token", "invalid auth token", "invalid jwt", "missing token",
+            "api key is not allowed", "api key has been disabled", "api key expired", "api key has expired",
+            "api key not provided", "missing authentication", "invalid api-key", "invalid access token", "invalid auth token", "invalid jwt", "missing token",
             "authentication failed", "authentication required", "access denied", "^forbidden$", "permission denied",
             "project id does not have access", "key is disabled", "invalid access key",
         ])

@@ -13,7 +13,7 @@ fn trap_1_broad_words_alone_decide_nothing() {
         "subscription",
         "not available",
         "pruned",
-        "EOF",
+        "EOF in the arguments",
         "Other",
         "quicknode",
         "exceeds limit",
