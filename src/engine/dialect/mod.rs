@@ -1,5 +1,5 @@
 //! What upstreams say, read as fault classes: the one place where a vendor's or a node's error is mapped. The knowledge is
-//! data ([`rules`]), tried in a fixed order, first match wins; a test shows that no broad rule hides a narrow one.
+//! data ([`rules()`]), tried in a fixed order, first match wins; a test shows that no broad rule hides a narrow one.
 //!
 //! It sees an error's code, text and data, the HTTP status, the method and whose upstream it was. It never sees a request's
 //! parameters, never decides about a retry, and allocates nothing: texts are folded to lower case into buffers of a

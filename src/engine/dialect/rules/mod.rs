@@ -1,7 +1,6 @@
 //! The rules, in the order in which they are tried. Data only; the order of the sections is the meaning.
 //!
-//! A rule of a later section may be hidden by one of an earlier section only where that is wanted: the tests synthesise a
-//! message from every single pattern and demand that its own rule wins.
+//! No rule may hide a later one: the tests make a message of every single pattern and demand that its own rule wins.
 
 mod execution;
 mod last;
