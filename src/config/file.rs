@@ -20,6 +20,9 @@ const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+/// Most attempts of one call: what the engine keeps room for.
+pub const MAX_ATTEMPTS: u64 = 6;
+
 /// EIP-2294: ids up to ⌊2⁶⁴ / 2⌋ − 36 keep a signature's `v` within 64 bits.
 const MAX_CHAIN_ID: u64 = 9_223_372_036_854_775_771;
 
@@ -147,7 +150,7 @@ section! {
         /// Retries a second that are allowed whatever the share is.
         optional min_per_second: Whole<0, 1_000_000>,
         /// Attempts that one call may make, the first included, unless its method says otherwise.
-        optional attempts: Whole<1, 64>,
+        optional attempts: Whole<1, MAX_ATTEMPTS>,
     }
 }
 
@@ -159,7 +162,7 @@ section! {
         /// Longest time of one call, all its attempts included.
         optional timeout: Span<{ SECOND / 100 }, HOUR>,
         /// Attempts that one call may make, the first included.
-        optional attempts: Whole<1, 64>,
+        optional attempts: Whole<1, MAX_ATTEMPTS>,
         /// How eligible upstreams are ordered.
         optional strategy: Strategy,
     }

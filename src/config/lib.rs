@@ -28,6 +28,7 @@ mod validate;
 
 pub use catalog::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
 pub use environment::{Environment, GivenEnvironment, MAX_FILE_BYTES, ProcessEnvironment};
+pub use file::MAX_ATTEMPTS;
 pub use load::{load, parse};
 pub use model::{
     AccessLog, Batch, Breaker, Chain, Compression, Config, Cores, Cors, Header, Limits, Log,
