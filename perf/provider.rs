@@ -23,6 +23,7 @@ mod fault;
 mod fixtures;
 mod latency;
 mod ledger;
+mod methods;
 mod request;
 mod script;
 mod tally;

@@ -142,6 +142,10 @@ impl Client {
         } else {
             self.read_sized(&head).await?
         };
+        if self.input.len() > taken {
+            // More than was asked for: whose answer comes next on this connection is anybody's guess.
+            return Err(Failure::Framing);
+        }
         Ok((head, taken))
     }
 

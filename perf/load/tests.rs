@@ -133,6 +133,11 @@ fn failures_are_told_apart() {
         (Fault::CloseBeforeAnswer, "transport/closed"),
         (Fault::CloseMidBody { after_bytes: 5 }, "transport/closed"),
         (Fault::RawBody(Vec::new()), "answer/no_json"),
+        (
+            Fault::ExtraBytesAfterBody(b"HTTP/1.1 200 OK".to_vec()),
+            "http/framing",
+        ),
+        (Fault::LengthTooShort { by_bytes: 2 }, "http/framing"),
     ] {
         assert_eq!(
             only_failure(fault.clone()),

@@ -216,6 +216,9 @@ fn fixtures_answer_what_they_know_and_count_the_rest() {
     assert_eq!(provider.counters().fixture_misses, 0);
     assert_eq!(result(&provider, "net_version"), "1");
     assert_eq!(provider.counters().fixture_misses, 1);
+    // What a fault says goes before what was recorded.
+    provider.inject(Rule::always(Fault::WrongChain(5)));
+    assert_eq!(result(&provider, "eth_chainId"), "0x5");
 }
 
 #[test]
