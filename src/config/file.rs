@@ -225,7 +225,7 @@ section! {
         optional pool: Pool,
         /// Calls of a client's batch that travel together.
         optional batch: Batch,
-        /// Longest time of one attempt, its body included.
+        /// Longest time of one attempt, its body included; the method's own time counts too.
         optional timeout: Span<{ SECOND / 100 }, HOUR>,
         /// Longest time until a connection stands, TLS included.
         optional connect_timeout: Span<{ SECOND / 100 }, MINUTE>,

@@ -7,6 +7,10 @@ use std::time::Duration;
 use super::method::MethodFilter;
 use super::secret::Secret;
 
+/// The longest that a standard method may take (a trace), so that an upstream's own limit binds only
+/// where an operator sets it; a method's time and the share of it that an attempt gets bind before.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// One endpoint of a provider for one chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upstream {
@@ -149,7 +153,7 @@ impl Upstream {
             breaker: Breaker::default(),
             pool: Pool::default(),
             batch: Batch::default(),
-            timeout: Duration::from_secs(10),
+            timeout: DEFAULT_TIMEOUT,
             connect_timeout: Duration::from_secs(2),
             compression: Compression::Auto,
             tls: UpstreamTls::default(),
