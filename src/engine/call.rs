@@ -185,6 +185,8 @@ pub(crate) struct Attempt {
     pub(crate) live: bool,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
+    /// When to look whether its upstream has fallen silent.
+    pub(crate) check: Option<Instant>,
     pub(crate) first_byte: Option<Instant>,
     pub(crate) committed: bool,
     pub(crate) breaker: breaker::Permit,
@@ -332,7 +334,11 @@ impl Call {
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let attempts = self.attempts().iter().filter(|attempt| attempt.live);
-        let earliest = attempts.map(|attempt| attempt.deadline).min();
+        let due = |attempt: &Attempt| {
+            let check = attempt.check.filter(|_| !attempt.committed);
+            check.map_or(attempt.deadline, |check| check.min(attempt.deadline))
+        };
+        let earliest = attempts.map(due).min();
         match self.phase {
             Phase::Done => None,
             Phase::Backoff { until } => Some(until.min(self.deadline)),

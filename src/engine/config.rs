@@ -24,8 +24,8 @@ pub struct ShardConfig {
 
 /// How many retries a shard may add to its calls, over a sliding window of ten seconds.
 ///
-/// The larger of the two applies, so that a quiet process can retry at all and a busy one is not doubled
-/// (Finagle's `RetryBudget`: 20 %, 10 a second).
+/// The two add up, so that a quiet process can retry at all and a busy one is not doubled
+/// (Finagle's `RetryBudget`: 20 % of the calls, and a reserve of 10 a second).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryBudgetConfig {
     /// Retries per thousand calls.

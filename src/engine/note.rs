@@ -180,7 +180,8 @@ pub enum Purpose {
     /// After an answer that says that *this* upstream cannot serve the call (method, range, history): no outage, so the
     /// budget is not drawn. Bounded by the call's attempts.
     Reroute,
-    /// A pooled connection had died unnoticed: once more on a fresh one, drawn from the budget.
+    /// A pooled connection had died unnoticed: once more on a fresh one. At most one a call, and of the two sends only one can
+    /// have been served, so the budget is not drawn.
     Fresh,
 }
 

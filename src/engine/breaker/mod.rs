@@ -2,18 +2,18 @@
 //! and nothing of latency (that is [`score`](crate::score)'s).
 //!
 //! ```text
-//!            failures in the window, and             open_for is over,
-//!            half of it or a long run of them        or a check beside the traffic passed
+//!            failures in the window, and most        open_for is over,
+//!            of the last ones or a long run          or a check beside the traffic passed
 //!   Closed ─────────────────────────────────► Open ─────────────────────────────► HalfOpen
 //!     ▲                                        ▲                                   │   │
 //!     │ `probes` attempts succeeded            └────────── one failed ─────────────┘   │
 //!     └────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! **When it trips.** With `failures` (weighted: a time-out counts half) within `window`, and either half of the window's
-//! outcomes failed or the last 2 × `failures` outcomes all did. The share keeps a busy upstream with a few failures
-//! in; the run notices an outage at once after a long healthy time, when the share would still be small. A fifth of failures at
-//! random trips it about once in ten million calls.
+//! **When it trips.** With `failures` (weighted: a time-out counts half) within `window`, and either two fifths of the last
+//! 64 outcomes failed or all that came since 2 × `failures` of failures. So few failures do not cost a busy upstream its traffic; the run
+//! notices an outage soon after a long healthy time; and what fails more than the retry budget can repair is left out. A fifth of
+//! failures at random trips it about once in two million calls.
 //!
 //! **How long.** `open_for` doubles with each trip that follows within ten of them after closing, up to a minute
 //! (or `open_for`, if that is longer), and is stretched by up to a quarter at random so that shards and processes
@@ -89,15 +89,37 @@ pub const MAX_OPEN: Duration = Duration::from_secs(60);
 const OPEN_JITTER_PERCENT: u32 = 25;
 /// A window is counted in this many parts, so it forgets in steps of a tenth.
 const PARTS: usize = 10;
+/// So much of the last outcomes, in per cent, is too much.
+const BAD_PERCENT: u32 = 40;
 /// After closing, this many open times without a trip forget the earlier trips.
 const FORGET_TRIPS_AFTER: u32 = 10;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Part {
     number: u64,
-    outcomes: u32,
     /// In per cent of a failure.
     failures: u32,
+}
+
+/// The last 64 outcomes, a bit each: was it a failure, and only half of one?
+#[derive(Clone, Copy, Debug, Default)]
+struct Last {
+    whole: u64,
+    half: u64,
+    count: u32,
+}
+
+impl Last {
+    fn push(&mut self, weight: u32) {
+        self.whole = self.whole << 1 | u64::from(weight >= 75);
+        self.half = self.half << 1 | u64::from((1..75).contains(&weight));
+        self.count = (self.count + 1).min(u64::BITS);
+    }
+
+    const fn is_bad(&self) -> bool {
+        let failures = self.whole.count_ones() * 100 + self.half.count_ones() * 50;
+        failures >= self.count * BAD_PERCENT
+    }
 }
 
 /// One upstream's breaker.
@@ -108,6 +130,7 @@ pub struct Breaker {
     /// Grows with every change of state.
     epoch: u32,
     parts: [Part; PARTS],
+    last: Last,
     /// Failures since the last success, in per cent.
     run: u32,
     trips: u32,
@@ -127,6 +150,7 @@ impl Breaker {
             state: State::Closed,
             epoch: 0,
             parts: [Part::default(); PARTS],
+            last: Last::default(),
             run: 0,
             trips: 0,
             opened: Instant::ZERO,
@@ -265,14 +289,10 @@ impl Breaker {
 
     fn must_trip(&self, now: Instant) -> bool {
         let oldest = self.part_number(now).saturating_sub(PARTS as u64 - 1);
-        let (mut outcomes, mut failures) = (0_u32, 0_u32);
-        for part in self.parts.iter().filter(|part| part.number >= oldest) {
-            outcomes = outcomes.saturating_add(part.outcomes);
-            failures = failures.saturating_add(part.failures);
-        }
+        let recent = self.parts.iter().filter(|part| part.number >= oldest);
+        let failures = recent.fold(0_u32, |sum, part| sum.saturating_add(part.failures));
         let limit = self.config.failures.saturating_mul(100);
-        failures >= limit
-            && (failures >= outcomes.saturating_mul(50) || self.run >= limit.saturating_mul(2))
+        failures >= limit && (self.last.is_bad() || self.run >= limit.saturating_mul(2))
     }
 
     fn part_number(&self, now: Instant) -> u64 {
@@ -285,6 +305,7 @@ impl Breaker {
     }
 
     fn count(&mut self, weight: u32, now: Instant) {
+        self.last.push(weight);
         let number = self.part_number(now);
         let Some(part) = self.parts.get_mut((number % PARTS as u64) as usize) else {
             return;
@@ -295,7 +316,6 @@ impl Breaker {
                 ..Part::default()
             };
         }
-        part.outcomes = part.outcomes.saturating_add(1);
         part.failures = part.failures.saturating_add(weight);
     }
 
@@ -319,6 +339,7 @@ impl Breaker {
     fn close(&mut self, now: Instant) -> Change {
         self.until = now + self.config.open_for.saturating_mul(FORGET_TRIPS_AFTER);
         self.parts = [Part::default(); PARTS];
+        self.last = Last::default();
         self.run = 0;
         self.turn(State::Closed)
     }

@@ -82,6 +82,22 @@ fn failures_older_than_the_window_are_forgotten() {
 }
 
 #[test]
+fn two_fifths_of_the_last_outcomes_trip() {
+    let mut breaker = breaker();
+    for _ in 0..1_000 {
+        hit(&mut breaker, Verdict::Success, at(1));
+    }
+    // One in two from now on: 26 of 64 are two fifths.
+    let mut failures = 0;
+    while breaker.state() == State::Closed {
+        hit(&mut breaker, Verdict::Success, at(2));
+        hit(&mut breaker, Verdict::Failure(100), at(2));
+        failures += 1;
+    }
+    assert_eq!(failures, 26);
+}
+
+#[test]
 fn a_minority_of_failures_does_not_trip_but_a_long_run_does() {
     let mut breaker = breaker();
     for _ in 0..100 {

@@ -1,9 +1,10 @@
 //! What retries may cost: the budget that keeps an outage from being multiplied, and the pause before the same upstream is asked
 //! again. It does not know which faults may be retried (the fault table does) nor where to (the strategy does).
 //!
-//! The budget counts over a sliding window of ten seconds: retries may not exceed a share of the calls that began in it, or
-//! a fixed rate if that is more (Finagle's `RetryBudget`, with a window in place of a decaying bucket: what it allows can
-//! be checked from outside, which the simulator does at every step).
+//! The budget counts over a sliding window of ten seconds: retries may not exceed a share of the calls that began in it
+//! and a fixed rate on top (Finagle's `RetryBudget`, with a window in place of a decaying bucket: what it allows can
+//! be checked from outside, which the simulator does at every step). The fixed rate is on top, not instead: an upstream that fails a
+//! fifth of its calls at random needs a little more than a fifth of them repeated, now and then.
 
 #[cfg(test)]
 mod tests;
@@ -82,7 +83,7 @@ impl Budget {
         }
         let by_share = calls.saturating_mul(u64::from(self.config.permille_of_calls));
         let by_rate = u64::from(self.config.min_millis_per_second) * WINDOW_S;
-        let left = (by_share.max(by_rate) / 1_000).saturating_sub(retries);
+        let left = (by_share.saturating_add(by_rate) / 1_000).saturating_sub(retries);
         u32::try_from(left).unwrap_or(u32::MAX)
     }
 

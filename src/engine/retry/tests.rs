@@ -30,9 +30,13 @@ fn a_busy_process_has_its_share_of_calls_and_not_one_more() {
         budget.count_call(Instant(call * 1_000_000));
     }
     let now = Instant(9_999 * 1_000_000);
-    assert_eq!(budget.left(now), 2_000);
+    assert_eq!(
+        budget.left(now),
+        2_100,
+        "a fifth of the calls, and the fixed rate"
+    );
     let granted = (0..10_000).filter(|_| budget.take(now, 1)).count();
-    assert_eq!(granted, 2_000);
+    assert_eq!(granted, 2_100);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! attempt left, and no effect that could double? is there a fresh upstream (another company's first)? does the budget
 //! allow it? If no upstream is fresh: may one that failed be asked again, after a pause?
 
+use core::time::Duration;
+
 use crate::call::{Action, Attempt, Call, Failure, Outcome, Phase};
 use crate::eligibility::{LeftOut, LeftOutBy};
 use crate::fault::{EmitRule, Fault, FaultClass, RetryOther, RetrySame};
@@ -14,8 +16,8 @@ use crate::note::{NoteKind, Purpose};
 use crate::retry;
 use crate::time::Instant;
 
-use super::Shard;
 use super::select::Choice;
+use super::{Shard, silence};
 
 /// A retry on an upstream that is out takes as much of the budget as two: where all are out, few retries can help.
 const LEAST_BAD_COST: u32 = 2;
@@ -188,7 +190,7 @@ impl Shard {
         let Some(state) = self.chains.get_mut(chain.as_usize()) else {
             return;
         };
-        let expected_us = state.board.estimate(index, method, now).latency_us;
+        let expected = Duration::from_micros(state.board.estimate(index, method, now).latency_us);
         let limit = state
             .upstream(index)
             .map(|upstream| upstream.config.timeout);
@@ -210,12 +212,13 @@ impl Shard {
             live: true,
             started: now,
             deadline,
+            check: silence::first_check(call, is_last, expected, now),
             first_byte: None,
             committed: false,
             breaker: permits.breaker,
             throttle: permits.throttle,
             quarantined: permits.quarantined,
-            expected: core::time::Duration::from_micros(expected_us),
+            expected,
         };
         let again = call.tried.contains(index);
         // Attempts were counted before this was called, so there is room.

@@ -27,6 +27,8 @@ pub(super) struct Upstream {
     pub(super) throttle: Throttle,
     pub(super) quarantine: Quarantine,
     pub(super) bans: Bans,
+    /// When it last said anything.
+    pub(super) heard: Instant,
 }
 
 /// One chain.
@@ -76,6 +78,7 @@ impl Chain {
                     throttle: Throttle::new(),
                     quarantine: Quarantine::new(),
                     bans: Bans::new(),
+                    heard: Instant::ZERO,
                     config,
                 })
                 .collect(),

@@ -2,12 +2,13 @@
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
 //! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `chain` (one chain's state), `view` (what others may see).
+//! end teaches), `advance` (what a call does next), `silence` (when waiting is in vain), `chain` (one chain's state), `view` (what others may see).
 
 mod advance;
 mod chain;
 mod select;
 mod settle;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -116,6 +117,10 @@ impl Shard {
             Event::FirstByte { attempt } => {
                 if let Some(attempt) = call.live(attempt) {
                     attempt.first_byte.get_or_insert(now);
+                    let upstream = attempt.upstream;
+                    if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
+                        chain.heard(upstream, now);
+                    }
                 }
             }
             Event::Committed { attempt } => self.committed(call, attempt, now),
@@ -138,6 +143,7 @@ impl Shard {
             let fault = Fault::new(FaultClass::Timeout, "attempt_deadline");
             self.finished(call, attempt, Err(fault), now);
         }
+        self.listen(call, now);
         match call.phase {
             Phase::Done => {}
             _ if now >= call.deadline => self.give_up(call, now),
@@ -228,6 +234,10 @@ impl Shard {
         attempt.deadline = deadline;
         attempt.committed = true;
         attempt.first_byte.get_or_insert(now);
+        let upstream = attempt.upstream;
+        if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
+            chain.heard(upstream, now);
+        }
         self.cancel_live(call, Some(id), now);
         call.phase = Phase::Committed { attempt: id };
     }
@@ -242,7 +252,7 @@ impl Shard {
             && !call.replaced_connection
             && now < call.deadline
             && self.admits_again(call, id, now);
-        if !is_replaceable || !self.take_from_budget(call, 1, now) {
+        if !is_replaceable {
             return self.finished(call, id, Err(fault), now);
         }
         let Some(attempt) = call.end(id) else {

@@ -108,6 +108,7 @@ impl Shard {
                 _ => Answer::Neutral,
             },
             sample: sample(traits, attempt, now),
+            heard: !timed_out,
             works: false,
         }
     }
@@ -134,6 +135,9 @@ impl Shard {
         chain
             .board
             .ended(index, method, attempt.started, lesson.sample, now);
+        if lesson.heard {
+            chain.heard(index, now);
+        }
         let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
             return;
         };
@@ -227,6 +231,8 @@ struct Lesson {
     verdict: Verdict,
     throttle: Answer,
     sample: Sample,
+    /// The upstream said something, be it an error.
+    heard: bool,
     /// The upstream did its work.
     works: bool,
 }
@@ -236,6 +242,7 @@ impl Lesson {
         verdict: Verdict::Neutral,
         throttle: Answer::Neutral,
         sample: Sample::Neutral,
+        heard: false,
         works: false,
     };
 
@@ -244,6 +251,7 @@ impl Lesson {
             verdict: Verdict::Success,
             throttle: Answer::Served,
             sample: Sample::Answered(latency),
+            heard: true,
             works: true,
         }
     }

@@ -3,6 +3,7 @@
 mod calls;
 mod exclusions;
 mod recovery;
+mod silence;
 mod writes;
 
 use std::vec::Vec;

@@ -1,0 +1,92 @@
+//! An attempt that waits for an upstream which has gone silent is given up early, while another upstream can still serve the call.
+//!
+//! Half of what is left may be seconds. When an upstream falls silent, every call that is in flight there would wait that long, and all of them
+//! would then want a retry at the same moment: more than the budget has, and so errors that a healthy neighbour could have
+//! prevented. But a call that is merely slow must not be cut short on an upstream that is well. So what counts is not the
+//! attempt's age but the upstream's silence: for a second, and for sixteen times what the call was expected to take, it has answered
+//! nobody, although at least [`MIN_WAITING`] attempts wait for it.
+
+use core::time::Duration;
+
+use crate::call::{Action, Attempt, Call};
+use crate::fault::{Fault, FaultClass};
+use crate::index::{AttemptId, UpstreamIndex};
+use crate::method::Effect;
+use crate::time::Instant;
+
+use super::Shard;
+use super::chain::Chain;
+
+/// Shorter silences are no silence.
+const MIN_PATIENCE: Duration = Duration::from_secs(1);
+/// Nor are those shorter than so many times what was expected.
+const PATIENCE: u32 = 16;
+/// One or two slow calls on an upstream that has nothing else to do are no silence.
+pub(super) const MIN_WAITING: u32 = 4;
+
+/// When to listen for the first time; `None` where giving up early has no point.
+pub(super) fn first_check(
+    call: &Call,
+    is_last: bool,
+    expected: Duration,
+    now: Instant,
+) -> Option<Instant> {
+    let pointless = is_last || call.request.effect == Effect::NodeWrite;
+    (!pointless).then(|| now + patience(expected))
+}
+
+fn patience(expected: Duration) -> Duration {
+    expected.saturating_mul(PATIENCE).max(MIN_PATIENCE)
+}
+
+impl Chain {
+    /// The upstream said something.
+    pub(super) fn heard(&mut self, index: UpstreamIndex, now: Instant) {
+        if let Some(upstream) = self.upstreams.get_mut(index.as_usize()) {
+            upstream.heard = now;
+        }
+    }
+
+    /// When to listen again; `None` if it is silent now.
+    fn next_check(&self, attempt: &Attempt, now: Instant) -> Option<Instant> {
+        let heard = self
+            .upstream(attempt.upstream)
+            .map_or(now, |upstream| upstream.heard);
+        let patience = patience(attempt.expected);
+        let over = heard.max(attempt.started) + patience;
+        if over > now {
+            return Some(over);
+        }
+        (self.board.in_flight(attempt.upstream) < MIN_WAITING).then(|| now + patience)
+    }
+}
+
+impl Shard {
+    /// Listens for upstreams of attempts that are due for it, and gives up those that wait in vain.
+    pub(super) fn listen(&mut self, call: &mut Call, now: Instant) {
+        for position in 0..call.attempts_made() as u16 {
+            let id = AttemptId(position);
+            let due = |attempt: &&mut Attempt| {
+                !attempt.committed && attempt.check.is_some_and(|check| check <= now)
+            };
+            let Some(attempt) = call.live(id).filter(due).map(|attempt| *attempt) else {
+                continue;
+            };
+            let chain = self.chain(call.request.chain);
+            let others = chain.is_some_and(|chain| !chain.eligible(call, now).0.is_empty());
+            let next = chain.and_then(|chain| chain.next_check(&attempt, now));
+            match next {
+                None if others => {
+                    call.push(Action::Cancel { attempt: id });
+                    let fault = Fault::new(FaultClass::Timeout, "upstream_silent");
+                    self.finished(call, id, Err(fault), now);
+                }
+                next => {
+                    if let Some(attempt) = call.live(id) {
+                        attempt.check = next;
+                    }
+                }
+            }
+        }
+    }
+}

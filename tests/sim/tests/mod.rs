@@ -1,0 +1,4 @@
+//! The simulator's own tests: the swarm, the kept seeds, the stories.
+
+mod stories;
+mod swarm;
