@@ -107,6 +107,7 @@ async fn serve(
         epoch: epoch.clone(),
         started,
         draining: watch::Sender::new(false),
+        log,
     });
     node.record(|recorder| {
         recorder.set_identity(u64::try_from(started.as_micros()).unwrap_or(u64::MAX));
@@ -154,14 +155,15 @@ async fn serve(
     }
     drop((resolver.await, reports.await));
     let joined = match Arc::into_inner(node) {
-        Some(node) => node.fleet.join(),
+        Some(node) => {
+            let joined = node.fleet.join();
+            if node.log.is_some_and(|log| !log.stop(LAST_LINES_TIMEOUT)) {
+                tracing::warn!("the access log did not take its last lines in time");
+            }
+            joined
+        }
         None => Ok(()),
     };
-    if let Some(log) = log
-        && !log.stop(LAST_LINES_TIMEOUT)
-    {
-        tracing::warn!("the access log did not take its last lines in time");
-    }
     tracing::info!("stopped");
     ended.and(joined)
 }
@@ -216,6 +218,7 @@ struct Node {
     epoch: Arc<Epoch>,
     started: Duration,
     draining: watch::Sender<bool>,
+    log: Option<AccessLogWriter>,
 }
 
 impl Node {
@@ -231,6 +234,9 @@ impl AdminBackend for Node {
         let own = {
             let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
             Process::read().record(&mut recorder);
+            if let Some(counts) = self.log.as_ref().map(AccessLogWriter::counts) {
+                recorder.set_events_written(counts.written, counts.lost);
+            }
             recorder.snapshot()
         };
         scrape::merge(own, collected)

@@ -69,6 +69,7 @@ pub struct Worker {
     request_ids: Cell<u64>,
     request_id_base: u64,
     notes_dropped: Cell<u64>,
+    accept_pauses: Cell<u64>,
     drain: Drain,
 }
 
@@ -177,6 +178,7 @@ impl Worker {
             request_ids: Cell::new(0),
             request_id_base: seed,
             notes_dropped: Cell::new(0),
+            accept_pauses: Cell::new(0),
             drain: Drain::default(),
             epoch,
         })
@@ -360,6 +362,10 @@ impl Worker {
             descriptors: counters.streams,
         });
         recorder.set_task_panics(counters.panics);
+        let pauses = counters.accept_pauses;
+        for _ in self.accept_pauses.replace(pauses)..pauses {
+            recorder.accept_paused();
+        }
         recorder.set_ready(!self.draining());
         recorder.set_draining(self.draining());
     }
