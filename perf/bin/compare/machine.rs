@@ -3,7 +3,8 @@
 
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -23,11 +24,28 @@ pub fn pin_this_process(cpu: usize) -> Result<(), Box<dyn Error>> {
     .into())
 }
 
-/// A folder for configurations and logs, removed at the end.
-pub fn temporary_folder() -> Result<PathBuf, Box<dyn Error>> {
-    let folder = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
-    fs::create_dir(&folder)?;
-    Ok(folder)
+/// A folder for configurations and logs, removed when dropped.
+pub struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    /// Makes one.
+    pub fn create() -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
+        fs::create_dir(&folder)?;
+        Ok(Self(folder))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to the system's own cleaning of temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }
 
 /// The kind of machine: `2core-epyc-vm`.

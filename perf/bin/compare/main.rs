@@ -8,14 +8,16 @@ mod proxy;
 mod results;
 
 use clap::{Parser, Subcommand};
+use machine::TemporaryFolder;
 use measure::{Cell, Lane};
-use perf::provider::{Options, Provider};
+use perf::provider::{Fixtures, Options, Provider};
 use proxy::{Proxy, Recipe};
 use results::Results;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Compares proxies on the same work.
@@ -34,6 +36,9 @@ enum Command {
         /// Where to listen
         #[arg(long, default_value = "127.0.0.1:18545")]
         listen: SocketAddr,
+        /// Answer from the recorded exchanges (`.io` files) below this folder where they know the call
+        #[arg(long, value_name = "FOLDER")]
+        fixtures: Option<PathBuf>,
     },
 }
 
@@ -73,7 +78,7 @@ struct RunArgs {
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
-        Command::Provide { listen } => provide(listen),
+        Command::Provide { listen, fixtures } => provide(listen, fixtures.as_deref()),
         Command::Run(args) => run(&args),
     };
     match outcome {
@@ -85,12 +90,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn provide(listen: SocketAddr) -> Result<(), Box<dyn Error>> {
-    let provider = Provider::start(Options {
+fn provide(listen: SocketAddr, fixtures: Option<&Path>) -> Result<(), Box<dyn Error>> {
+    let fixtures = fixtures.map(Fixtures::load).transpose()?.map(Arc::new);
+    let options = Options {
         listen,
+        fixtures,
         keep_requests: 0,
         ..Options::default()
-    })?;
+    };
+    let provider = Provider::start(options)?;
     println!("{}", provider.url());
     loop {
         std::thread::park();
@@ -105,12 +113,12 @@ fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
         keep_requests: 0,
         ..Options::default()
     })?;
-    let folder = machine::temporary_folder()?;
+    let folder = TemporaryFolder::create()?;
     let mut proxies = Vec::new();
     for recipe in &recipes {
         proxies.push(Proxy::start(
             recipe,
-            &folder,
+            folder.path(),
             provider.address(),
             args.proxy_cpu,
         )?);
@@ -131,7 +139,6 @@ fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
         }
     }
     drop(proxies);
-    std::fs::remove_dir_all(&folder)?;
     let results = Results::new(args, &recipes, cells)?;
     let written = results.write(&args.out)?;
     println!("{}", results.table());
