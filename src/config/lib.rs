@@ -41,4 +41,4 @@ pub use reference::reference;
 pub use report::{report_json, report_text};
 pub use schema::schema;
 pub use start::DEFAULT_CHAIN;
-pub use url::UrlFault;
+pub use url::{UrlFault, is_link_local};

@@ -303,7 +303,8 @@ fn base64(bytes: &[u8]) -> String {
 
 /// Why an upstream at `host` is refused unless `allow_link_local` is given: such addresses are a
 /// cloud's metadata service more often than a node.
-pub(crate) fn is_link_local(host: &str) -> bool {
+#[must_use]
+pub fn is_link_local(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     if matches!(host, "metadata" | "metadata.google.internal") {
         return true;

@@ -1,6 +1,7 @@
 //! A node's life: start the shards, wait until all listen, serve the admin port, and drain on a signal. It holds no state of
 //! a request.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,7 +29,7 @@ const WATCH_EVERY: Duration = Duration::from_secs(1);
 /// A node that serves; for whoever starts one inside another program.
 pub struct Running {
     /// The admin port's address, if there is one.
-    pub admin: Option<std::net::SocketAddr>,
+    pub admin: Option<SocketAddr>,
     node: std::sync::Weak<Node>,
     runtime: tokio::runtime::Handle,
 }
@@ -311,7 +312,7 @@ async fn keep_resolved(node: Arc<Node>, first: oneshot::Sender<()>) {
                 Some(Resolved {
                     chain: *chain,
                     upstream: *upstream,
-                    addresses: found.addresses.clone(),
+                    addresses: permitted(&node.epoch, *chain, *upstream, &found.addresses),
                 })
             })
             .collect();
@@ -322,6 +323,35 @@ async fn keep_resolved(node: Arc<Node>, first: oneshot::Sender<()>) {
     };
     let count = |outcome| node.record(|recorder| recorder.resolve_ended(outcome));
     resolve::keep_resolved(targets, options, publish, count).await;
+}
+
+/// The addresses that an upstream may be reached at: a name must not lead to a link-local address (the metadata service of a
+/// cloud) unless the configuration allows one.
+fn permitted(
+    epoch: &Epoch,
+    chain: ChainIndex,
+    upstream: UpstreamIndex,
+    found: &Arc<[SocketAddr]>,
+) -> Arc<[SocketAddr]> {
+    let configured = epoch
+        .config
+        .chains
+        .get(chain.as_usize())
+        .and_then(|chain| chain.upstreams.get(upstream.as_usize()));
+    let allowed = configured.is_some_and(|upstream| upstream.allow_link_local);
+    let forbidden = |address: &SocketAddr| config::is_link_local(&address.ip().to_string());
+    if allowed || !found.iter().any(forbidden) {
+        return found.clone();
+    }
+    tracing::warn!(
+        upstream = configured.map_or("", |upstream| upstream.name.as_str()),
+        "its name leads to a link-local address, which is not used; see allow_link_local"
+    );
+    found
+        .iter()
+        .filter(|address| !forbidden(address))
+        .copied()
+        .collect()
 }
 
 /// Starts the access log's writer, unless it is off.

@@ -22,8 +22,8 @@ pub struct RequestContext {
     pub request_id: Box<str>,
     /// Whether its events are logged.
     pub sampled: bool,
-    /// When it is given up, on [`rt::now`].
-    pub deadline_ns: u64,
+    /// When its head was read, on [`rt::now`].
+    pub started_ns: u64,
 }
 
 /// One call, described.
@@ -169,6 +169,8 @@ impl<'b> Question<'b> {
     /// The call as the engine sees it.
     pub fn request(&self, worker: &Worker) -> Request {
         let chain = worker.chain(self.route.chain);
+        let timeout = chain.map(|chain| chain.policies.timeout(self.entry.policy));
+        let timeout_ns = snapshot::nanos(timeout.unwrap_or_default());
         let strategy = self
             .route
             .strategy
@@ -181,7 +183,7 @@ impl<'b> Question<'b> {
             policy: self.entry.policy,
             method: self.entry.id,
             effect: self.entry.effect,
-            deadline: Instant(self.context.deadline_ns),
+            deadline: Instant(self.context.started_ns.saturating_add(timeout_ns)),
             strategy,
             pinned: self.owner.or(self.route.pinned),
             excluded: excluded.unwrap_or_default(),

@@ -198,7 +198,7 @@ impl Client {
         let context = RequestContext {
             request_id: incoming.request_id.clone(),
             sampled: worker.sampler.borrow_mut().sample(),
-            deadline_ns: started_ns.saturating_add(worker.limits.request_timeout_ns),
+            started_ns,
         };
         let mut envelope = std::mem::take(&mut self.envelope);
         let mut relay =

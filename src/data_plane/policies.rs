@@ -74,6 +74,13 @@ impl Policies {
         policies
     }
 
+    /// How long a call under this policy may take.
+    pub fn timeout(&self, policy: PolicyIndex) -> Duration {
+        self.engine
+            .get(policy.as_usize())
+            .map_or(Duration::ZERO, |policy| policy.timeout)
+    }
+
     /// The engine's policies, by index.
     pub fn engine(&self) -> &[MethodPolicy] {
         &self.engine
@@ -123,8 +130,10 @@ impl Policies {
         let configured = config.method_policy(chain, name);
         let id = method::lookup(name.as_bytes());
         let standard: Duration = method::policy(id).timeout;
+        // What is configured for a method may exceed `request_timeout`; what the table suggests may not.
+        let suggested = standard.min(config.server.limits.request_timeout);
         MethodPolicy {
-            timeout: configured.timeout.unwrap_or(standard),
+            timeout: configured.timeout.unwrap_or(suggested),
             attempts: configured
                 .attempts
                 .unwrap_or(config.retry.attempts)

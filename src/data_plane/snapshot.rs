@@ -151,6 +151,9 @@ fn build_chain(
             denied: denied(configured),
         });
     }
+    if let Some(clash) = same_filter_tag(&upstreams) {
+        return Err(format!("chain {}: {clash}", chain.name));
+    }
     let registry_of: Vec<_> = strategies.iter().map(catalog::registry_index).collect();
     let named = (0..engine::strategy::REGISTRY.len())
         .map(|kind| registry_of.iter().position(|k| *k == kind).unwrap_or(0))
@@ -174,6 +177,20 @@ fn build_chain(
         secrets: chain.upstreams.iter().flat_map(secrets).collect(),
     };
     Ok((built, engine_chain))
+}
+
+/// Two upstreams whose filters could not be told apart, if there are any: one in a hundred million pairs of names.
+fn same_filter_tag(upstreams: &[Rc<Upstream>]) -> Option<String> {
+    upstreams.iter().enumerate().find_map(|(at, one)| {
+        let other = upstreams
+            .iter()
+            .skip(at + 1)
+            .find(|other| other.filter_tag == one.filter_tag)?;
+        Some(format!(
+            "the filters of upstreams {} and {} could not be told apart: rename one of them",
+            one.name, other.name
+        ))
+    })
 }
 
 /// The standard methods that an upstream is never sent.

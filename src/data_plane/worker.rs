@@ -36,8 +36,6 @@ pub struct Limits {
     pub body_timeout_ns: u64,
     /// For a connection between requests.
     pub idle_timeout_ns: u64,
-    /// For a request's calls.
-    pub request_timeout_ns: u64,
     /// Of answers.
     pub answer: AnswerLimits,
 }
@@ -151,7 +149,6 @@ impl Worker {
             header_timeout_ns: nanos(server.limits.header_timeout),
             body_timeout_ns: nanos(server.limits.body_timeout),
             idle_timeout_ns: nanos(server.limits.idle_timeout),
-            request_timeout_ns: nanos(server.limits.request_timeout),
             answer: AnswerLimits {
                 hold_bytes: server.limits.hold_bytes,
                 max_response_bytes: server.limits.max_response_bytes,
