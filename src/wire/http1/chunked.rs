@@ -133,7 +133,7 @@ impl ChunkedDecoder {
     /// Hands out what the input has of the current chunk.
     fn data(&mut self, input: &[u8], at: usize) -> Progress {
         // A span reaches 4 GiB; the rest of a larger slice comes with the next call.
-        let given = input.len().min(u32::MAX as usize) - at;
+        let given = input.len().min(u32::MAX as usize).saturating_sub(at);
         let take = usize::try_from(self.left).map_or(given, |left| left.min(given));
         self.left -= take as u64;
         if self.left == 0 {

@@ -142,8 +142,8 @@ impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
         Ok(Some(key))
     }
 
-    /// Within an array (its bracket passed): whether there is another element, leaving the cursor at it; false behind the closing
-    /// bracket.
+    /// Within an array (its bracket passed): whether another element is due, leaving the cursor where it must begin; false
+    /// behind the closing bracket.
     #[inline]
     pub(crate) fn element(&mut self, first: bool) -> Result<bool, FaultAt> {
         match self.peek() {
@@ -153,10 +153,8 @@ impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
             }
             Some(b',') if !first => {
                 self.pass();
-                match self.peek() {
-                    Some(b']') | None => Err(self.unexpected()),
-                    Some(_) => Ok(true),
-                }
+                self.peek();
+                Ok(true)
             }
             Some(_) if first => Ok(true),
             _ => Err(self.unexpected()),

@@ -25,15 +25,18 @@ const fn is_stop(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte.cast_signed() < 0x20
 }
 
-/// The first stop among eight bytes, if there is one. The borrow of a hit can mark bytes *behind* it, never before it,
-/// so the lowest mark is exact.
+/// The first stop among eight bytes, if there is one.
+///
+/// Subtracting from every byte at once sets the high bit of those that were too small: of zeros, once the quote (or the
+/// backslash) has been made zero, and of control bytes. Bytes that have it already are stops too. A borrow can mark
+/// bytes *behind* a true mark, never before it, so the lowest mark is exact.
 #[inline]
 fn stop_in_word(chunk: [u8; 8]) -> Option<usize> {
     let word = u64::from_le_bytes(chunk);
     let quote = word ^ (ONES * b'"' as u64);
     let slash = word ^ (ONES * b'\\' as u64);
-    let marks = ((quote.wrapping_sub(ONES) & !quote)
-        | (slash.wrapping_sub(ONES) & !slash)
+    let marks = (quote.wrapping_sub(ONES)
+        | slash.wrapping_sub(ONES)
         | word.wrapping_sub(ONES * 0x20)
         | word)
         & HIGHS;

@@ -184,7 +184,7 @@ impl ResultStream {
                         Progress::Done { used } => (used, true),
                     };
                     self.pass_value(rest.get(..used).unwrap_or_default());
-                    if self.member == Member::Result && self.result == Presence::Given && used > 0 {
+                    if self.member == Member::Result && self.result == Presence::Given {
                         *result = Span::new(at, at + used);
                     }
                     at += used;

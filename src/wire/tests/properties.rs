@@ -379,13 +379,56 @@ fn assert_stream_agrees(body: &[u8], step: usize) -> Result<(), TestCaseError> {
 #[test]
 fn reply_vectors_stream_as_they_parse() {
     for vector in vectors::read("jsonrpc/replies.txt") {
-        for step in [1, 2, 3, 5, 7, 64, vector.bytes.len().max(1)] {
+        for step in (1..=70).chain([vector.bytes.len().max(1)]) {
             let agrees = assert_stream_agrees(&vector.bytes, step);
             assert!(agrees.is_ok(), "{} by {step}: {agrees:?}", vector.name);
         }
         if vector.bytes.is_empty() {
             assert_eq!(ResultStream::new(7).finish(), Err(ReplyFault::Empty));
         }
+    }
+}
+
+#[test]
+fn a_stream_is_refused_before_its_result_when_its_front_is_wrong() {
+    for (front, fault) in [
+        (
+            r#"{"jsonrpc":"2.0","id":null,"result":["#,
+            ReplyFault::WrongId,
+        ),
+        (r#"{"jsonrpc":"2.0","id":8,"result":["#, ReplyFault::WrongId),
+        (
+            r#"{"jsonrpc":"2.0","id":"7","result":["#,
+            ReplyFault::WrongId,
+        ),
+        (r#"{"jsonrpc":"1.0","id":7,"result":["#, ReplyFault::Version),
+        (r#"{"error":{},"result":["#, ReplyFault::Both),
+        (r#"{"id":7,"id":7,"result":["#, ReplyFault::Duplicate),
+        ("<html>", ReplyFault::Html),
+        ("[{", ReplyFault::Shape),
+        (
+            "upstream connect error",
+            ReplyFault::Json(json::Fault::Unexpected),
+        ),
+    ] {
+        assert_eq!(
+            ResultStream::new(7).feed(front.as_bytes()),
+            Err(fault),
+            "{front}"
+        );
+    }
+    // And as soon as the second of two members contradicts the first, wherever the rest may be.
+    for (front, fault) in [
+        (r#"{"result":[1],"id":null"#, ReplyFault::WrongId),
+        (r#"{"result":[1],"error":{"#, ReplyFault::Both),
+        (r#"{"result":[1],"result":"#, ReplyFault::Duplicate),
+    ] {
+        let mut stream = ResultStream::new(7);
+        let fed = stream.feed(&front.as_bytes()[..12]).expect("right so far");
+        assert_eq!(fed.result.of(front.as_bytes()), b"[1");
+        assert_eq!(stream.front(), Front::Result { id_checked: false });
+        let rest = [&front.as_bytes()[12..], b","].concat();
+        assert_eq!(stream.feed(&rest), Err(fault), "{front}");
     }
 }
 
