@@ -119,9 +119,6 @@ pub enum Outcome {
 /// The most attempts that one call can ever make: the policy's, and one for a connection that had died.
 pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 1;
 
-/// Each attempt is dispatched once and cancelled at most once, and a call completes once, so this queue cannot overflow.
-const MAX_ACTIONS: usize = 2 * MAX_CALL_ATTEMPTS + 1;
-
 /// One call. Made by [`Shard::begin`](crate::shard::Shard::begin), driven to [`Action::Complete`], then dropped.
 ///
 /// One that is dropped before leaves its attempts counted as in flight: report [`Event::ClientGone`] first.
@@ -153,9 +150,12 @@ pub struct Call {
     pub(crate) refused: bool,
     attempts: [Attempt; MAX_CALL_ATTEMPTS],
     attempt_count: usize,
-    actions: [Option<Action>; MAX_ACTIONS],
-    next_action: usize,
-    action_count: usize,
+    /// Attempts that the driver has not been told to send yet, a bit each.
+    to_dispatch: u8,
+    /// Attempts that the driver has not been told to give up yet, a bit each.
+    to_cancel: u8,
+    /// How it ended, until the driver has been told.
+    outcome: Option<Outcome>,
 }
 
 /// Where a call stands.
@@ -185,15 +185,32 @@ pub(crate) struct Attempt {
     pub(crate) live: bool,
     pub(crate) started: Instant,
     pub(crate) deadline: Instant,
-    /// When to look whether its upstream has fallen silent.
-    pub(crate) check: Option<Instant>,
-    pub(crate) first_byte: Option<Instant>,
+    /// When to look whether its upstream has fallen silent; [`Instant::NEVER`] for not at all.
+    pub(crate) check: Instant,
+    /// [`Instant::NEVER`] for not yet.
+    pub(crate) first_byte: Instant,
+    /// On a new connection.
+    pub(crate) fresh: bool,
     pub(crate) committed: bool,
     pub(crate) breaker: breaker::Permit,
     pub(crate) throttle: throttle::Permit,
     pub(crate) quarantined: bool,
-    /// What the answer would have cost here, as was believed when it was sent.
-    pub(crate) expected: Duration,
+    /// How long an answer was believed to take here when it was sent, in microseconds.
+    pub(crate) expected_us: u32,
+}
+
+// The bits of `to_dispatch` and `to_cancel` are enough.
+const _: () = assert!(MAX_CALL_ATTEMPTS <= 8);
+
+const fn bit(id: AttemptId) -> u8 {
+    1_u8.wrapping_shl(id.0 as u32)
+}
+
+impl Attempt {
+    /// How long an answer was believed to take here when it was sent.
+    pub(crate) const fn expected(&self) -> Duration {
+        Duration::from_micros(self.expected_us as u64)
+    }
 }
 
 impl Call {
@@ -267,9 +284,9 @@ impl Call {
             refused: false,
             attempts: [Attempt::default(); MAX_CALL_ATTEMPTS],
             attempt_count: 0,
-            actions: [None; MAX_ACTIONS],
-            next_action: 0,
-            action_count: 0,
+            to_dispatch: 0,
+            to_cancel: 0,
+            outcome: None,
         }
     }
 
@@ -288,6 +305,7 @@ impl Call {
         *slot = attempt;
         let id = AttemptId(self.attempt_count as u16);
         self.attempt_count += 1;
+        self.to_dispatch |= bit(id);
         self.tried.insert(attempt.upstream);
         Some(id)
     }
@@ -319,24 +337,46 @@ impl Call {
         self.first_live_due(Instant::NEVER).is_some()
     }
 
-    pub(crate) fn push(&mut self, action: Action) {
-        if let Some(slot) = self.actions.get_mut(self.action_count) {
-            *slot = Some(action);
-            self.action_count += 1;
-        }
+    /// Has the driver give an attempt up.
+    pub(crate) const fn cancel(&mut self, id: AttemptId) {
+        self.to_cancel |= bit(id);
     }
 
+    /// Ends the call.
+    pub(crate) const fn complete(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+        self.phase = Phase::Done;
+    }
+
+    /// What the driver must do next: by attempt, each sent before it is given up; the outcome last.
     pub(crate) fn pop(&mut self) -> Option<Action> {
-        let action = self.actions.get_mut(self.next_action)?.take()?;
-        self.next_action += 1;
-        Some(action)
+        let due = self.to_dispatch | self.to_cancel;
+        if due == 0 {
+            return self.outcome.take().map(Action::Complete);
+        }
+        let id = AttemptId(due.trailing_zeros() as u16);
+        if self.to_dispatch & bit(id) == 0 {
+            self.to_cancel &= !bit(id);
+            return Some(Action::Cancel { attempt: id });
+        }
+        self.to_dispatch &= !bit(id);
+        let attempt = self.attempts().get(id.as_usize())?;
+        Some(Action::Dispatch {
+            attempt: id,
+            upstream: attempt.upstream,
+            deadline: attempt.deadline,
+            fresh: attempt.fresh,
+        })
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let attempts = self.attempts().iter().filter(|attempt| attempt.live);
         let due = |attempt: &Attempt| {
-            let check = attempt.check.filter(|_| !attempt.committed);
-            check.map_or(attempt.deadline, |check| check.min(attempt.deadline))
+            if attempt.committed {
+                attempt.deadline
+            } else {
+                attempt.check.min(attempt.deadline)
+            }
         };
         let earliest = attempts.map(due).min();
         match self.phase {

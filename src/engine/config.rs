@@ -286,3 +286,81 @@ impl ChainConfig {
         UpstreamSet::first(self.upstreams.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::method::{all, lookup};
+    use crate::strategy::{REGISTRY, StrategySpec};
+
+    fn chain() -> ChainConfig {
+        ChainConfig {
+            chain_id: None,
+            upstreams: alloc::vec![UpstreamConfig::default()],
+            policies: alloc::vec![MethodPolicy::default()],
+            strategies: REGISTRY.into_iter().map(StrategySpec::of).collect(),
+            max_lag_blocks: None,
+        }
+    }
+
+    #[test]
+    fn a_set_of_methods_holds_each_one_apart_and_never_the_unknown() {
+        for (method, name, _) in all() {
+            let set = MethodSet::from_iter([method, MethodId::OTHER]);
+            for (other, _, _) in all() {
+                assert_eq!(set.contains(other), other == method, "{name}");
+            }
+            assert!(!set.contains(MethodId::OTHER));
+        }
+        assert!(!MethodSet::EMPTY.contains(lookup(b"eth_call")));
+    }
+
+    #[test]
+    fn the_limits_are_checked_at_their_edges() {
+        assert_eq!(chain().check(), Ok(()));
+        let broken = |edit: fn(&mut ChainConfig)| {
+            let mut chain = chain();
+            edit(&mut chain);
+            chain.check()
+        };
+        let full =
+            |chain: &mut ChainConfig| chain.upstreams = alloc::vec![UpstreamConfig::default(); 64];
+        assert_eq!(broken(full), Ok(()));
+        assert_eq!(
+            broken(|chain| chain.upstreams.clear()),
+            Err(ConfigError::Upstreams(0))
+        );
+        assert_eq!(
+            broken(|chain| chain.policies.clear()),
+            Err(ConfigError::NoPolicy)
+        );
+        assert_eq!(
+            broken(|chain| chain.strategies.clear()),
+            Err(ConfigError::NoStrategy)
+        );
+        assert_eq!(
+            broken(|chain| chain.policies[0].attempts = 0),
+            Err(ConfigError::Attempts(0))
+        );
+        assert_eq!(
+            broken(|chain| chain.policies[0].attempts = MAX_ATTEMPTS),
+            Ok(())
+        );
+        assert_eq!(
+            broken(|chain| chain.policies[0].attempts = MAX_ATTEMPTS + 1),
+            Err(ConfigError::Attempts(MAX_ATTEMPTS + 1))
+        );
+        assert_eq!(
+            broken(|chain| chain.policies[0].strategy = Some(StrategyIndex(3))),
+            Err(ConfigError::UnknownStrategy(StrategyIndex(3)))
+        );
+        assert_eq!(
+            broken(|chain| chain.policies[0].timeout = Duration::ZERO),
+            Err(ConfigError::Timeout)
+        );
+        assert_eq!(
+            broken(|chain| chain.upstreams[0].breaker.probes = 0),
+            Err(ConfigError::Breaker(UpstreamIndex(0)))
+        );
+    }
+}

@@ -109,10 +109,9 @@ impl Report {
     /// Attempts per thousand calls.
     #[must_use]
     pub const fn amplification_permille(&self) -> u64 {
-        if self.calls == 0 {
-            0
-        } else {
-            self.attempts * 1_000 / self.calls
+        match (self.attempts * 1_000).checked_div(self.calls) {
+            Some(permille) => permille,
+            None => 0,
         }
     }
 
@@ -124,7 +123,7 @@ impl Report {
             own += second.attempts.get(upstream).copied().unwrap_or(0);
             all += second.attempts.iter().sum::<u64>();
         }
-        if all == 0 { 0 } else { own * 1_000 / all }
+        (own * 1_000_u64).checked_div(all).unwrap_or(0)
     }
 
     /// Calls of those seconds that ended with an error that the client sees.

@@ -7,7 +7,7 @@
 
 use core::time::Duration;
 
-use crate::call::{Action, Attempt, Call, Failure, Outcome, Phase};
+use crate::call::{Attempt, Call, Failure, Outcome, Phase};
 use crate::eligibility::{LeftOut, LeftOutBy};
 use crate::fault::{EmitRule, Fault, FaultClass, RetryOther, RetrySame};
 use crate::index::{AttemptId, UpstreamIndex, UpstreamSet};
@@ -213,14 +213,14 @@ impl Shard {
             started: now,
             deadline,
             check: silence::first_check(call, is_last, expected, now),
-            first_byte: None,
+            first_byte: Instant::NEVER,
+            fresh: call.tried.contains(index),
             committed: false,
             breaker: permits.breaker,
             throttle: permits.throttle,
             quarantined: permits.quarantined,
-            expected,
+            expected_us: u32::try_from(expected.as_micros()).unwrap_or(u32::MAX),
         };
-        let again = call.tried.contains(index);
         // Attempts were counted before this was called, so there is room.
         let Some(id) = call.add_attempt(attempt) else {
             return;
@@ -238,12 +238,6 @@ impl Shard {
                 forced,
             },
         );
-        call.push(Action::Dispatch {
-            attempt: id,
-            upstream: index,
-            deadline,
-            fresh: again,
-        });
     }
 
     /// Nothing could be chosen for a first attempt: says why.
@@ -343,8 +337,7 @@ impl Shard {
 
     fn complete(&mut self, call: &mut Call, outcome: Outcome, now: Instant) {
         self.cancel_live(call, None, now);
-        call.push(Action::Complete(outcome));
-        call.phase = Phase::Done;
+        call.complete(outcome);
         self.live_calls = self.live_calls.saturating_sub(1);
     }
 
@@ -358,7 +351,7 @@ impl Shard {
             let Some(attempt) = call.end(id) else {
                 continue;
             };
-            call.push(Action::Cancel { attempt: id });
+            call.cancel(id);
             self.let_go(call, &attempt, now);
             self.note(
                 now,

@@ -116,7 +116,7 @@ impl Shard {
             Event::Finished { attempt, result } => self.finished(call, attempt, result, now),
             Event::FirstByte { attempt } => {
                 if let Some(attempt) = call.live(attempt) {
-                    attempt.first_byte.get_or_insert(now);
+                    attempt.first_byte = attempt.first_byte.min(now);
                     let upstream = attempt.upstream;
                     if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
                         chain.heard(upstream, now);
@@ -139,7 +139,7 @@ impl Shard {
     pub fn handle_timeout(&mut self, call: &mut Call, now: Instant) {
         // Bounded: each turn ends an attempt.
         while let Some(attempt) = call.first_live_due(now) {
-            call.push(Action::Cancel { attempt });
+            call.cancel(attempt);
             let fault = Fault::new(FaultClass::Timeout, "attempt_deadline");
             self.finished(call, attempt, Err(fault), now);
         }
@@ -233,7 +233,7 @@ impl Shard {
         // No other upstream can help from here on, so the attempt may use all that is left.
         attempt.deadline = deadline;
         attempt.committed = true;
-        attempt.first_byte.get_or_insert(now);
+        attempt.first_byte = attempt.first_byte.min(now);
         let upstream = attempt.upstream;
         if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
             chain.heard(upstream, now);

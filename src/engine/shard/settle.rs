@@ -124,7 +124,7 @@ impl Shard {
             .chain(call.request.chain)
             .and_then(|chain| chain.upstream(attempt.upstream))
             .map_or(Duration::ZERO, |upstream| upstream.config.timeout);
-        waited.saturating_mul(2) >= limit || waited >= attempt.expected.saturating_mul(4)
+        waited.saturating_mul(2) >= limit || waited >= attempt.expected().saturating_mul(4)
     }
 
     fn learn(&mut self, call: &Call, attempt: &Attempt, lesson: &Lesson, now: Instant) {
@@ -259,12 +259,12 @@ impl Lesson {
 
 /// To the end of the answer; to its first byte where it was streamed, since the client's reading is not the upstream's time.
 fn latency(attempt: &Attempt, now: Instant) -> Duration {
-    attempt
-        .committed
-        .then_some(attempt.first_byte)
-        .flatten()
-        .unwrap_or(now)
-        .saturating_duration_since(attempt.started)
+    let end = if attempt.committed {
+        attempt.first_byte
+    } else {
+        now
+    };
+    end.saturating_duration_since(attempt.started)
 }
 
 fn sample(traits: &Traits, attempt: &Attempt, now: Instant) -> Sample {

@@ -8,7 +8,7 @@
 
 use core::time::Duration;
 
-use crate::call::{Action, Attempt, Call};
+use crate::call::{Attempt, Call};
 use crate::fault::{Fault, FaultClass};
 use crate::index::{AttemptId, UpstreamIndex};
 use crate::method::Effect;
@@ -24,15 +24,13 @@ const PATIENCE: u32 = 16;
 /// One or two slow calls on an upstream that has nothing else to do are no silence.
 pub(super) const MIN_WAITING: u32 = 4;
 
-/// When to listen for the first time; `None` where giving up early has no point.
-pub(super) fn first_check(
-    call: &Call,
-    is_last: bool,
-    expected: Duration,
-    now: Instant,
-) -> Option<Instant> {
-    let pointless = is_last || call.request.effect == Effect::NodeWrite;
-    (!pointless).then(|| now + patience(expected))
+/// When to listen for the first time; never where giving up early has no point.
+pub(super) fn first_check(call: &Call, is_last: bool, expected: Duration, now: Instant) -> Instant {
+    if is_last || call.request.effect == Effect::NodeWrite {
+        Instant::NEVER
+    } else {
+        now + patience(expected)
+    }
 }
 
 fn patience(expected: Duration) -> Duration {
@@ -47,17 +45,21 @@ impl Chain {
         }
     }
 
-    /// When to listen again; `None` if it is silent now.
-    fn next_check(&self, attempt: &Attempt, now: Instant) -> Option<Instant> {
+    /// Has the upstream of this attempt fallen silent, and can another serve the call? If not, when to listen again.
+    fn waits_in_vain(&self, call: &Call, attempt: &Attempt, now: Instant) -> Result<(), Instant> {
         let heard = self
             .upstream(attempt.upstream)
             .map_or(now, |upstream| upstream.heard);
-        let patience = patience(attempt.expected);
+        let patience = patience(attempt.expected());
         let over = heard.max(attempt.started) + patience;
         if over > now {
-            return Some(over);
+            return Err(over);
         }
-        (self.board.in_flight(attempt.upstream) < MIN_WAITING).then(|| now + patience)
+        let few = self.board.in_flight(attempt.upstream) < MIN_WAITING;
+        if few || self.eligible(call, now).0.is_empty() {
+            return Err(now + patience);
+        }
+        Ok(())
     }
 }
 
@@ -66,25 +68,20 @@ impl Shard {
     pub(super) fn listen(&mut self, call: &mut Call, now: Instant) {
         for position in 0..call.attempts_made() as u16 {
             let id = AttemptId(position);
-            let due = |attempt: &&mut Attempt| {
-                !attempt.committed && attempt.check.is_some_and(|check| check <= now)
-            };
+            let due = |attempt: &&mut Attempt| !attempt.committed && attempt.check <= now;
             let Some(attempt) = call.live(id).filter(due).map(|attempt| *attempt) else {
                 continue;
             };
             let chain = self.chain(call.request.chain);
-            let others = chain.is_some_and(|chain| !chain.eligible(call, now).0.is_empty());
-            let next = chain.and_then(|chain| chain.next_check(&attempt, now));
-            match next {
-                None if others => {
-                    call.push(Action::Cancel { attempt: id });
+            let verdict = chain.map_or(Err(Instant::NEVER), |chain| {
+                chain.waits_in_vain(call, &attempt, now)
+            });
+            match (verdict, call.live(id)) {
+                (Err(next), Some(attempt)) => attempt.check = next,
+                _ => {
+                    call.cancel(id);
                     let fault = Fault::new(FaultClass::Timeout, "upstream_silent");
                     self.finished(call, id, Err(fault), now);
-                }
-                next => {
-                    if let Some(attempt) = call.live(id) {
-                        attempt.check = next;
-                    }
                 }
             }
         }

@@ -538,3 +538,9 @@ fn notes_are_bounded_and_the_dropped_are_counted() {
         4_000 - crate::note::MAX_NOTES as u64
     );
 }
+
+#[test]
+fn a_call_fits_into_a_kilobyte() {
+    // One lives in every task that waits for an upstream, and is moved when it begins.
+    assert!(size_of::<Call>() <= 1_024, "{}", size_of::<Call>());
+}
