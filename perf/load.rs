@@ -330,24 +330,29 @@ fn gather(
     while let Ok(message) = receiver.recv() {
         match message {
             Message::Done(closing) => closings.push(closing),
-            Message::Slot { slot, interval } => {
-                let added = match pending.remove(&slot) {
-                    None => (1, *interval),
-                    Some((count, mut sum)) => {
-                        sum.add(&interval)
-                            .map_err(|error| LoadError::Thread(io::Error::other(error)))?;
-                        (count + 1, sum)
-                    }
-                };
-                if added.0 == threads {
-                    publish(slot, &added.1)?;
-                } else {
-                    pending.insert(slot, added);
+            Message::Slot { slot, interval } => match pending.get_mut(&slot) {
+                None => drop(pending.insert(slot, (1, *interval))),
+                Some((count, sum)) => {
+                    *count += 1;
+                    sum.add(&interval)
+                        .map_err(|error| LoadError::Thread(io::Error::other(error)))?;
                 }
+            },
+        }
+        // A second is whole when every thread has handed it over that lived so long.
+        while let Some(oldest) = pending.first_entry() {
+            let slot = *oldest.key();
+            let ended = closings
+                .iter()
+                .filter(|closing| closing.slots <= slot)
+                .count();
+            if oldest.get().0 + ended < threads {
+                break;
             }
+            publish(slot, &oldest.remove().1)?;
         }
     }
-    // What only some threads saw: the seconds in which the last answers came.
+    // Left behind only by a thread that broke, which is told elsewhere.
     for (slot, (_, interval)) in pending {
         publish(slot, &interval)?;
     }

@@ -47,6 +47,21 @@ fn a_closed_loop_sends_exactly_what_was_asked_for() {
 }
 
 #[test]
+fn threads_that_end_early_do_not_hold_back_the_seconds_of_the_others() {
+    let provider = provider();
+    provider.set_latency(Latency::Fixed(300 * MS));
+    // One connection a thread: four requests there, five here.
+    let two = Plan {
+        threads: 2,
+        ..plan(&provider, 9)
+    };
+    let mut elapsed = Vec::new();
+    let found = run(&two, None, &mut |progress| elapsed.push(progress.elapsed)).unwrap();
+    assert_eq!(found.ok, 9);
+    assert!(elapsed.len() >= 2 && elapsed.is_sorted(), "{elapsed:?}");
+}
+
+#[test]
 fn an_open_loop_keeps_its_rate_and_its_count() {
     let provider = provider();
     let arrival = Arrival::Open {

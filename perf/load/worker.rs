@@ -48,6 +48,8 @@ pub(super) enum Message {
 pub(super) struct Closing {
     /// Its processor time since the warm-up, and how long that was.
     pub(super) spent: Option<(Spent, Duration)>,
+    /// Seconds that it handed over.
+    pub(super) slots: u64,
     /// Arrivals that nobody was free to send.
     pub(super) unsent: u64,
     /// When its last answer was there, from the start.
@@ -106,7 +108,7 @@ impl Thread {
         for number in 0..self.brief.connections {
             tasks.spawn_local(Rc::clone(&self).connection(number));
         }
-        let ticking = {
+        let mut ticking = {
             let thread = Rc::clone(&self);
             tokio::task::spawn_local(async move {
                 match &thread.clock {
@@ -120,6 +122,7 @@ impl Thread {
         let mut slot = 0;
         let warm = self.brief.start + self.brief.plan.warmup;
         let mut boundary = warm;
+        let mut is_ticking = true;
         loop {
             tokio::select! {
                 biased;
@@ -131,6 +134,11 @@ impl Thread {
                         slot += 1;
                     }
                     boundary += SLOT;
+                }
+                // Without its clock the connections would wait for ever.
+                ticked = &mut ticking, if is_ticking => {
+                    is_ticking = false;
+                    ticked.map_err(io::Error::other)??;
                 }
                 joined = tasks.join_next() => match joined {
                     None => break,
@@ -149,6 +157,7 @@ impl Thread {
         // The receiver is gone only when the run was given up.
         let _ = sender.send(Message::Done(Closing {
             spent,
+            slots: slot + 1,
             unsent,
             last: self.last.get(),
         }));
