@@ -133,6 +133,10 @@ where
     if let Err(reason) = probe::uring::usable() {
         return fail(&reason);
     }
+    let memlock = probe::memlock(1);
+    if !memlock.ok {
+        return fail(&format_args!("{} {}", memlock.sentence, memlock.remedy));
+    }
     let placement = options.cpu.map_or(Placement::Unbound, Placement::Fixed);
     let builder = LocalExecutorBuilder::new(placement)
         .name(&options.name)

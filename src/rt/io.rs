@@ -42,10 +42,10 @@ impl ConnIo {
         }
     }
 
-    /// Gives the connection back, with what was received and not read; `None` if it was closed.
+    /// Gives the connection back, with what was received and not read; `None` if it was closed or a write still waits,
+    /// in which case the connection is dropped. Flush first.
     pub fn into_inner(mut self) -> Option<(Conn, Option<Chunk>)> {
         self.reading = None;
-        self.writing = None;
         self.flushing = None;
         let conn = Rc::into_inner(self.conn.take()?)?;
         Some((conn, self.chunk.take()))

@@ -88,10 +88,10 @@ impl Shard {
     }
 
     /// Like [`Driver::ready_to_park`], for the earliest deadline of the wheel.
-    pub(crate) fn ready_to_park(&self) -> io::Result<bool> {
+    pub(crate) fn ready_to_park(&self) -> io::Result<(Turn, bool)> {
         let due_ns = self.wheel.borrow().next_ns();
-        self.turning(|driver| driver.ready_to_park(due_ns))
-            .map(|(ready, woken)| ready && woken == 0)
+        let ((turn, ready), woken) = self.turning(|driver| driver.ready_to_park(due_ns))?;
+        Ok((Turn { woken, ..turn }, ready && woken == 0))
     }
 
     /// Runs `f` on the ring, then wakes; also tells how many were woken.

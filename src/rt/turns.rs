@@ -10,7 +10,7 @@ use std::task::Poll;
 use glommio::io::{PollState, PollableFd};
 
 use crate::doorbell;
-use crate::ring::Wait;
+use crate::ring::{Turn, Wait};
 use crate::shard::Shard;
 
 /// Passes over the runnable tasks before the ring is looked at although some are runnable still.
@@ -73,11 +73,17 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
     loop {
         let runnable = !tasks_rest(shard).await;
         let hot = direct_wait && quiet_ticks < QUIET_TICKS;
-        let turn = shard.turn(if hot && !runnable {
+        let mut turn = shard.turn(if hot && !runnable {
             Wait::Tick
         } else {
             Wait::Poll
         })?;
+        let idle = turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable;
+        if turn.ticked {
+            bed.reactor_pass(shard).await?;
+        } else if idle && !hot {
+            turn = park(shard, bed).await?;
+        }
         if turn.events > 0 {
             quiet_ticks = 0;
             if direct_wait {
@@ -85,11 +91,6 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
             }
         } else if turn.ticked {
             quiet_ticks = quiet_ticks.saturating_add(1);
-        }
-        if turn.ticked {
-            bed.reactor_pass(shard).await?;
-        } else if turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable && !hot {
-            park(shard, bed).await?;
         }
     }
 }
@@ -106,17 +107,18 @@ async fn tasks_rest(shard: &Shard) -> bool {
     false
 }
 
-/// Sleeps in the executor, if nothing speaks against it.
-async fn park(shard: &Shard, bed: &mut Bed) -> io::Result<()> {
+/// Sleeps in the executor, if nothing speaks against it; returns what the turn before saw.
+async fn park(shard: &Shard, bed: &mut Bed) -> io::Result<Turn> {
     // In this order: what arrives after the eventfd is cleared either shows in the checks or signals it again.
     doorbell::clear(bed.eventfd.get_ref());
     shard.take_nudge();
-    if !shard.ready_to_park()? {
-        return Ok(());
+    let (turn, ready) = shard.ready_to_park()?;
+    if ready {
+        shard.parks.set(shard.parks.get() + 1);
+        shard.set_parked(true);
+        let slept = bed.sleep(shard).await;
+        shard.set_parked(false);
+        slept?;
     }
-    shard.parks.set(shard.parks.get() + 1);
-    shard.set_parked(true);
-    let slept = bed.sleep(shard).await;
-    shard.set_parked(false);
-    slept
+    Ok(turn)
 }

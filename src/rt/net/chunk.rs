@@ -28,7 +28,7 @@ enum Origin {
         bytes: Lent,
     },
     /// The chunk's own.
-    Own { _bytes: Vec<u8> },
+    Own { bytes: Vec<u8> },
 }
 
 enum Lent {
@@ -72,7 +72,7 @@ impl From<Vec<u8>> for Chunk {
         Self {
             start: bytes.as_mut_ptr(),
             len: bytes.len(),
-            origin: Origin::Own { _bytes: bytes },
+            origin: Origin::Own { bytes },
         }
     }
 }
@@ -98,12 +98,15 @@ impl DerefMut for Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        if let Origin::Lent { shard, key, bytes } = &self.origin {
-            let ring_id = match bytes {
-                Lent::Ring(id) => Some(*id),
-                Lent::Heap { .. } => None,
-            };
-            shard.with(|driver| driver.chunk_dropped(*key, ring_id));
+        match &mut self.origin {
+            Origin::Lent { shard, key, bytes } => {
+                let ring_id = match bytes {
+                    Lent::Ring(id) => Some(*id),
+                    Lent::Heap { .. } => None,
+                };
+                shard.with(|driver| driver.chunk_dropped(*key, ring_id));
+            }
+            Origin::Own { bytes } => crate::recycle(std::mem::take(bytes)),
         }
     }
 }

@@ -24,7 +24,7 @@ fn limit(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
     }
 }
 
-pub(super) fn memlock(cores: usize) -> Check {
+pub(crate) fn memlock(cores: usize) -> Check {
     const NAME: &str = "memlock";
     let need = MEMLOCK_BASE_BYTES + MEMLOCK_CORE_BYTES * u64::try_from(cores).unwrap_or(1).max(1);
     let have = match limit(libc::RLIMIT_MEMLOCK) {
@@ -50,7 +50,7 @@ pub(super) fn memlock(cores: usize) -> Check {
     Check::fail(
         NAME,
         format!(
-            "Locked memory is limited to {have_kib} KiB, but {need_kib} KiB are needed on {cores} cores."
+            "Locked memory is limited to {have_kib} KiB, but {need_kib} KiB are needed (cores: {cores})."
         ),
         format!("Raise it: `ulimit -l {need_kib}`, or LimitMEMLOCK= in the service's unit."),
     )

@@ -6,6 +6,7 @@ mod limits;
 pub(crate) mod uring;
 
 pub use cores::allowed as allowed_cores;
+pub(crate) use limits::memlock;
 pub use limits::raise_nofile;
 
 /// One thing that was looked at.
@@ -48,7 +49,7 @@ pub fn check() -> Vec<Check> {
         uring::kernel(),
         uring::setup(),
         uring::operations(),
-        limits::memlock(cores),
+        memlock(cores),
         limits::nofile(),
         cores::check(cores),
     ]

@@ -56,6 +56,7 @@ pub(crate) struct Buffers {
     tail: u16,
     published: u16,
     free: u32,
+    lent: u32,
 }
 
 impl Buffers {
@@ -86,6 +87,7 @@ impl Buffers {
             tail: 0,
             published: 0,
             free: 0,
+            lent: 0,
         };
         for id in 0..count {
             buffers.give_back(id);
@@ -127,6 +129,24 @@ impl Buffers {
     /// Notes that a completion handed buffer `id` to us.
     pub(crate) fn taken(&mut self) {
         self.free = self.free.saturating_sub(1);
+    }
+
+    /// Notes that a chunk of a buffer of ours goes to a task.
+    pub(crate) fn lend(&mut self) {
+        self.lent += 1;
+    }
+
+    /// Takes back what was lent.
+    pub(crate) fn returned(&mut self, id: u16) {
+        self.lent = self.lent.saturating_sub(1);
+        self.give_back(id);
+    }
+
+    /// Buffers that are neither free nor lent: received, and not yet taken by a task.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.count()
+            .saturating_sub(self.free)
+            .saturating_sub(self.lent)
     }
 
     /// Where buffer `id` begins.

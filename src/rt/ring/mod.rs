@@ -219,6 +219,12 @@ impl Driver {
             }
         }
         self.counters.enters += 1;
+        // A tick that did not fit into the queue would not end a wait.
+        let wait = if self.backlog.is_empty() {
+            wait
+        } else {
+            Wait::Poll
+        };
         let result = match wait {
             Wait::Tick if self.tick.is_armed() => self.ring.submitter().submit_and_wait(1),
             Wait::Tick => {
@@ -278,8 +284,8 @@ impl Driver {
         turn
     }
 
-    /// Prepares to park until `due_ns` at the latest: true when the eventfd will tell of whatever comes.
-    pub(crate) fn ready_to_park(&mut self, due_ns: Option<u64>) -> io::Result<bool> {
+    /// Prepares to park until `due_ns` at the latest: says what the turn for it saw, and true when the eventfd will tell of whatever comes.
+    pub(crate) fn ready_to_park(&mut self, due_ns: Option<u64>) -> io::Result<(Turn, bool)> {
         self.disarm_tick();
         let due_ns = match (due_ns, self.next_chore_ns()) {
             (Some(deadline), Some(chore)) => Some(deadline.min(chore)),
@@ -292,7 +298,8 @@ impl Driver {
         let nothing_left =
             self.dirty.is_empty() && self.wakers.is_empty() && self.instant_sends.is_empty();
         let settled = self.ring.submission().is_empty() && self.ring.completion().is_empty();
-        Ok(turn.events == 0 && !turn.unfinished && nothing_left && settled)
+        let ready = turn.events == 0 && !turn.unfinished && nothing_left && settled;
+        Ok((turn, ready))
     }
 
     /// A send buffer, empty, with the room it had.

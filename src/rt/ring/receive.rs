@@ -68,11 +68,14 @@ impl Driver {
     fn take(&mut self, piece: Piece) -> Taken {
         self.counters.chunks_out += 1;
         match piece {
-            Piece::Ring { id, len } => Taken::Ring {
-                id,
-                start: self.buffers.start(id),
-                len,
-            },
+            Piece::Ring { id, len } => {
+                self.buffers.lend();
+                Taken::Ring {
+                    id,
+                    start: self.buffers.start(id),
+                    len,
+                }
+            }
             Piece::Heap(bytes) => Taken::Heap(bytes),
         }
     }
@@ -81,7 +84,7 @@ impl Driver {
     pub(crate) fn chunk_dropped(&mut self, key: Key, ring_id: Option<u16>) {
         self.counters.chunks_out -= 1;
         if let Some(id) = ring_id {
-            self.buffers.give_back(id);
+            self.buffers.returned(id);
         }
         let resume_at = self.limits.held_chunks / 2;
         if let Some(socket) = self.sockets.get_mut(key) {
@@ -200,7 +203,7 @@ impl Driver {
         if self.starved.is_empty() && self.buffers.free() >= count / 16 {
             return;
         }
-        if self.buffers.free() < count / 4 {
+        if self.buffers.free() < count / 4 && self.buffers.waiting() > 0 {
             for socket in self.sockets.values_mut() {
                 for piece in &mut socket.received {
                     if let Piece::Ring { id, len } = *piece {

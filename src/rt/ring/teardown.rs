@@ -24,9 +24,15 @@ impl Driver {
         }
         socket.life = Life::Flushing;
         self.discard_received(key);
-        self.flushing
-            .push_back((self.now_ns.saturating_add(self.limits.flush_ns), key));
         self.leave(key);
+        if self
+            .sockets
+            .get(key)
+            .is_some_and(|socket| socket.life == Life::Flushing)
+        {
+            self.flushing
+                .push_back((self.now_ns.saturating_add(self.limits.flush_ns), key));
+        }
     }
 
     /// The connection is cut: a reset goes to the peer, nothing more is sent.

@@ -42,7 +42,14 @@ async fn receive_all(stream: &Stream, expected: &[u8], every: usize, rest: Durat
     }
 }
 
-fn both_directions(options: Options, len: usize, every: usize, rest: Duration) -> rt::Counters {
+/// `full`: nobody reads before both sides have met a full socket.
+fn both_directions(
+    options: Options,
+    len: usize,
+    every: usize,
+    rest: Duration,
+    full: bool,
+) -> rt::Counters {
     on_shard_with(options, move || async move {
         let listener = Listener::bind(loopback(), &ListenOptions::default()).unwrap();
         let addr = listener.local_addr().unwrap();
@@ -52,6 +59,9 @@ fn both_directions(options: Options, len: usize, every: usize, rest: Duration) -
                 let stream = stream.clone();
                 async move { send_all(&stream, &pattern(mine, len)).await }
             });
+            if full {
+                settled(|c| c.full_sockets >= 2).await;
+            }
             receive_all(&stream, &pattern(theirs, len), every, rest).await;
             sender.await.unwrap();
             std::rc::Rc::into_inner(stream)
@@ -74,7 +84,13 @@ fn both_directions(options: Options, len: usize, every: usize, rest: Duration) -
 
 #[test]
 fn slow_readers_and_full_sockets_lose_nothing() {
-    let counters = both_directions(options(), 24_000_000, 500_000, Duration::from_millis(1));
+    let counters = both_directions(
+        options(),
+        24_000_000,
+        500_000,
+        Duration::from_millis(1),
+        true,
+    );
     assert!(
         counters.full_sockets > 10,
         "no socket was full, so this showed nothing: {counters:?}"
@@ -83,7 +99,7 @@ fn slow_readers_and_full_sockets_lose_nothing() {
 
 #[test]
 fn fast_readers_lose_nothing() {
-    both_directions(options(), 48_000_000, usize::MAX, Duration::ZERO);
+    both_directions(options(), 48_000_000, usize::MAX, Duration::ZERO, false);
 }
 
 #[test]
@@ -94,7 +110,7 @@ fn eight_buffers_are_enough_to_be_right() {
         held_chunks: 64,
         ..options()
     };
-    let counters = both_directions(few, 2_000_000, 100_000, Duration::from_millis(1));
+    let counters = both_directions(few, 2_000_000, 100_000, Duration::from_millis(1), false);
     assert!(
         counters.starvations > 10,
         "buffers never ran out, so this showed nothing: {counters:?}"
@@ -111,6 +127,7 @@ fn bytes_stay_whole_without_the_direct_wait() {
         12_000_000,
         200_000,
         Duration::from_millis(1),
+        false,
     );
 }
 

@@ -73,7 +73,7 @@ fn cancelled_receives_lose_no_byte_and_no_buffer() {
             for round in 0..500u64 {
                 server.send(pattern(round, 300)).await.unwrap();
                 if round % 5 == 0 {
-                    pause(Duration::from_micros(300)).await;
+                    pause(Duration::from_millis(2)).await;
                 }
             }
             server
@@ -145,6 +145,9 @@ fn raced_accepts_lose_no_connection() {
                 let stream = Stream::connect(addr).await.unwrap();
                 stream.send(round.to_be_bytes().to_vec()).await.unwrap();
                 assert_eq!(read_exactly(&stream, 4).await, round.to_be_bytes());
+                if round % 10 == 0 {
+                    pause(Duration::from_millis(2)).await;
+                }
             }
         });
         let (mut accepted, mut cancelled) = (0, 0);

@@ -136,6 +136,9 @@ impl State {
     /// Consumes a received chunk, in place where no record began before it.
     pub(super) fn absorb(&mut self, mut chunk: Chunk, out: &mut Vec<u8>) -> io::Result<()> {
         self.check()?;
+        if self.plain.capacity() == 0 {
+            self.plain = crate::take_buffer();
+        }
         if self.partial.is_empty() {
             let (used, result) = self.pump(&mut chunk, &Write::Nothing, out);
             self.partial
