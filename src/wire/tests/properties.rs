@@ -433,6 +433,14 @@ fn a_stream_is_refused_before_its_result_when_its_front_is_wrong() {
 }
 
 #[test]
+fn an_id_too_long_to_be_kept_is_wrong_wherever_it_is_cut() {
+    let mut stream = ResultStream::new(7);
+    assert!(stream.feed(br#"{"id":7"#).is_ok());
+    let rest = format!("{},", "0".repeat(100));
+    assert_eq!(stream.feed(rest.as_bytes()), Err(ReplyFault::WrongId));
+}
+
+#[test]
 fn a_legal_text_cut_short_is_not_legal() {
     for vector in vectors::read("json/accept.txt") {
         // A number's beginning may be a number.
