@@ -6,6 +6,7 @@ use perf::cpu::Tree;
 use perf::load::{self, Arrival, Plan, Target, Verify};
 use perf::provider::Handle;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub struct Cell {
     pub round: usize,
     pub requests_ok: u64,
     pub requests_failed: u64,
+    /// The failed ones by kind.
+    pub failures: BTreeMap<String, u64>,
     /// Calls of the load's method that reached the provider.
     pub upstream_requests: u64,
     pub rate_per_s: f64,
@@ -98,6 +101,7 @@ pub fn cell(
         round,
         requests_ok: found.ok,
         requests_failed: found.failed,
+        failures: found.failures,
         upstream_requests: after.0 - before.0,
         rate_per_s: found.rate_per_s,
         p50_us: found.latency.p50_us,
@@ -115,10 +119,19 @@ pub fn cell(
 impl Cell {
     fn judge(&self, lost_thread: bool) -> Option<String> {
         let sent = self.requests_ok + self.requests_failed;
-        if self.requests_ok == 0 {
-            Some("no request succeeded".to_owned())
-        } else if self.requests_failed > 0 {
-            Some(format!("{} requests failed", self.requests_failed))
+        if self.requests_failed > 0 {
+            let kinds: Vec<String> = self
+                .failures
+                .iter()
+                .map(|(kind, count)| format!("{count} {kind}"))
+                .collect();
+            Some(format!(
+                "of {sent} requests {} failed: {}",
+                self.requests_failed,
+                kinds.join(", ")
+            ))
+        } else if self.requests_ok == 0 {
+            Some("nothing was answered".to_owned())
         } else if self.upstream_requests != sent {
             Some(format!(
                 "{sent} requests became {} at the provider",
@@ -159,6 +172,7 @@ impl fmt::Display for Cell {
 #[cfg(test)]
 mod tests {
     use super::Cell;
+    use std::collections::BTreeMap;
 
     fn cell() -> Cell {
         Cell {
@@ -167,6 +181,7 @@ mod tests {
             round: 0,
             requests_ok: 100,
             requests_failed: 0,
+            failures: BTreeMap::new(),
             upstream_requests: 100,
             rate_per_s: 1.0,
             p50_us: 1,
@@ -183,13 +198,13 @@ mod tests {
     fn only_a_clean_cell_counts() {
         assert_eq!(cell().judge(false), None);
         let refused = |cell: Cell| cell.judge(false).unwrap();
-        assert!(
-            refused(Cell {
-                requests_failed: 1,
-                ..cell()
-            })
-            .contains("failed")
-        );
+        let failures = BTreeMap::from([("http/503".to_owned(), 1)]);
+        let failed = refused(Cell {
+            requests_failed: 1,
+            failures,
+            ..cell()
+        });
+        assert_eq!(failed, "of 101 requests 1 failed: 1 http/503");
         assert!(
             refused(Cell {
                 upstream_requests: 99,
@@ -210,7 +225,7 @@ mod tests {
                 upstream_requests: 0,
                 ..cell()
             })
-            .contains("no request")
+            .contains("nothing")
         );
         assert!(cell().judge(true).is_some());
         // Both saturated: the proxy is as much of a bottleneck, and its cost is its own.
