@@ -5,15 +5,17 @@ use core::time::Duration;
 use crate::time::nanos;
 
 /// log2(e) in 1/65536.
-const LOG2_E: u128 = 94_548;
+const LOG2_E: u64 = 94_548;
+/// Older than this (18 minutes) nothing is left of anything that is remembered for less than half a minute; the product below has room
+/// for it.
+const MAX_AGE_NS: u64 = 1 << 40;
 
 /// `value · e^(−age/memory)`, within half a per cent.
 ///
 /// e⁻ˣ is 2⁻ʸ with y = x·log2(e); the whole part of y is a shift, and 2⁻ᶠ for the rest is a cubic fitted on 0..1.
 pub(super) fn decayed(value: u32, age: Duration, memory: Duration) -> u32 {
-    let memory_ns = u128::from(nanos(memory)).max(1);
-    let y = u128::from(nanos(age)) * LOG2_E / memory_ns;
-    let (whole, f) = ((y >> 16), (y & 0xFFFF) as u64);
+    let y = nanos(age).min(MAX_AGE_NS) * LOG2_E / nanos(memory).max(1);
+    let (whole, f) = (y >> 16, y & 0xFFFF);
     if whole >= 32 {
         return 0;
     }

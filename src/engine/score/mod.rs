@@ -78,9 +78,10 @@ impl Mean {
             self.run = 0;
             return;
         }
-        let (kept, one) = (u128::from(kept), u128::from(SAMPLE));
-        let total = u128::from(self.value) * kept + u128::from(sample) * one;
-        self.value = ((total / (kept + one)) as u64).max(1);
+        // A latency has 36 bits and a weight 13.
+        let (kept, one) = (u64::from(kept), u64::from(SAMPLE));
+        let total = self.value * kept + sample * one;
+        self.value = (total / (kept + one)).max(1);
         self.weight = (kept + one) as u32;
     }
 
@@ -382,12 +383,12 @@ fn with_waits(known: Option<&Cell>, cell: Option<&Cell>, guess_us: u64, now: Ins
 
 /// `sample / usual` in 1/65536, within a factor of sixteen.
 fn ratio(sample_us: u64, usual_us: u64) -> u32 {
-    let ratio = (u128::from(sample_us) << 16) / u128::from(usual_us.max(1));
-    ratio.clamp(u128::from(ONE / 16), u128::from(ONE * 16)) as u32
+    let ratio = (sample_us.min(MAX_LATENCY_US) << 16) / usual_us.max(1);
+    ratio.clamp(u64::from(ONE / 16), u64::from(ONE * 16)) as u32
 }
 
 fn cost(latency_us: u64, health: u32) -> u64 {
-    let health = u128::from(health.clamp(MIN_HEALTH, ONE));
-    let cost = (u128::from(latency_us) << 32) / (health * health);
-    u64::try_from(cost).unwrap_or(u64::MAX).max(1)
+    // An hour in microseconds has 32 bits, so this shift loses none.
+    let health = u64::from(health.clamp(MIN_HEALTH, ONE));
+    ((latency_us.min(MAX_LATENCY_US) << 32) / (health * health)).max(1)
 }

@@ -165,7 +165,8 @@ impl Shard {
         call.next_deadline()
     }
 
-    /// The oldest observation that waits.
+    /// The oldest observation that waits. Drain them after every verb: a call makes two or three, and only
+    /// [`MAX_NOTES`](crate::note::MAX_NOTES) are kept.
     pub fn poll_note(&mut self) -> Option<Note> {
         self.notes.pop()
     }

@@ -141,7 +141,12 @@ impl Chain {
             (LeftOutBy::Banned, LeastBad::Banned),
             (LeftOutBy::Quarantined, LeastBad::Quarantined),
         ];
+        let somebody_is_held = !left_out.by(LeftOutBy::HoldOff).is_empty();
         order.into_iter().find_map(|(reason, least_bad)| {
+            // "No such method" would be wrong while one that may have it only wants to be left alone for a moment.
+            if reason == LeftOutBy::Banned && somebody_is_held {
+                return None;
+            }
             let set = self.having(left_out.by(reason), |index, _| {
                 self.admits_least_bad(index, now)
             });

@@ -66,6 +66,8 @@ pub(super) static KIND: StrategyKind = StrategyKind {
 pub const TRIAL_IN_FLIGHT: u32 = 2;
 /// Beyond this many times the best cost there is no share.
 const MAX_COST_RATIO: u64 = 4;
+/// Costs above this (years) are all the same; the arithmetic has room for them.
+const MAX_COST_US: u64 = 1 << 47;
 /// A promising upstream is explored this many times as often.
 const PROMISING: u64 = 8;
 const BASIS_POINTS: u64 = 10_000;
@@ -159,8 +161,8 @@ impl Leaderboard {
         if candidate.cost_us / MAX_COST_RATIO >= best_us {
             return 0;
         }
-        let ratio = (u128::from(best_us) << 16) / u128::from(candidate.cost_us.max(1));
-        let ratio = (ratio as u64).min(ONE);
+        let best_us = best_us.min(MAX_COST_US);
+        let ratio = ((best_us << 16) / candidate.cost_us.max(1)).min(ONE);
         let power = (0..self.sharpness).fold(ONE, |power, _| (power * ratio) >> 16);
         power * u64::from(candidate.weight)
     }

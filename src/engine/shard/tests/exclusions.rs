@@ -264,3 +264,21 @@ fn sixty_four_upstreams_are_the_limit_and_all_of_them_serve() {
         Err(crate::config::ConfigError::Upstreams(65))
     );
 }
+
+#[test]
+fn a_throttled_upstream_that_has_the_method_is_told_of_before_one_that_has_not() {
+    let mut bench = Bench::new(2);
+    let unsupported = Err(Fault::new(FaultClass::UnsupportedMethod, "test"));
+    bench.call_with(read("trace_block"), unsupported);
+    let throttled = Fault::new(FaultClass::RateLimited, "test").with_hold_off(Some(secs(5)));
+    let mut call = bench.begin(read("trace_block"));
+    let (attempt, upstream, _) = bench.dispatched(&mut call);
+    assert_eq!(upstream, B);
+    bench.finish(&mut call, attempt, Err(throttled));
+    bench.poll(&mut call);
+    let mut call = bench.begin(read("trace_block"));
+    assert_eq!(
+        emitted(bench.outcome(&mut call)).0.class,
+        FaultClass::RateLimited
+    );
+}
