@@ -160,7 +160,12 @@ impl Worker {
         }
         let mut recorder = Recorder::new(epoch.dimensions.clone(), number);
         recorder.set_config_epoch(epoch.number);
-        let sampler = Sampler::new(seed, server.access_log.sample);
+        // Without a log nobody takes the events: none is made.
+        let share = match server.access_log.path {
+            config::LogPath::Off => 0.0,
+            _ => server.access_log.sample,
+        };
+        let sampler = Sampler::new(seed, share);
         Rc::new(Self {
             number,
             routes: built.routes,
@@ -227,10 +232,12 @@ impl Worker {
     /// Turns what the engine noted into counters, log lines and, through `selection`, events. To be called
     /// after every verb.
     pub fn take_notes(&self, mut selection: impl FnMut(&Note)) {
-        let mut engine = self.engine.borrow_mut();
-        let mut recorder = self.recorder.borrow_mut();
-        while let Some(note) = engine.poll_note() {
-            self.record_note(&mut recorder, &note);
+        // Nothing is held while `selection` runs: it counts too, when it has to drop an event.
+        loop {
+            let Some(note) = self.engine.borrow_mut().poll_note() else {
+                break;
+            };
+            self.record_note(&mut self.recorder.borrow_mut(), &note);
             if matches!(
                 note.kind,
                 NoteKind::Selected { .. } | NoteKind::NothingEligible { .. }
@@ -238,10 +245,10 @@ impl Worker {
                 selection(&note);
             }
         }
-        let dropped = engine.notes_dropped();
+        let dropped = self.engine.borrow().notes_dropped();
         let new = dropped - self.notes_dropped.replace(dropped);
         if new > 0 {
-            recorder.notes_dropped(new);
+            self.recorder.borrow_mut().notes_dropped(new);
         }
     }
 
