@@ -41,6 +41,8 @@ pub struct Auditor {
     attempts_allowed: usize,
     seconds: VecDeque<(u64, u64, u64)>,
     paused: BTreeSet<CallId>,
+    /// The attempt that has just failed in a way that counts for a breaker.
+    failed: Option<UpstreamIndex>,
     /// Attempts started, finished, cancelled.
     attempts: (u64, u64, u64),
     /// Retries granted and denied, and reroutes.
@@ -105,6 +107,7 @@ impl Auditor {
             attempts_allowed: usize::from(attempts_allowed),
             seconds: VecDeque::new(),
             paused: BTreeSet::new(),
+            failed: None,
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
         }
@@ -357,6 +360,11 @@ impl Auditor {
         if let Some(upstream) = self.upstreams.get_mut(upstream.as_usize()) {
             upstream.wrong_chain = !is_right;
         }
+    }
+
+    /// What failed in an earlier verb explains nothing in this one.
+    pub(crate) const fn forget_failure(&mut self) {
+        self.failed = None;
     }
 
     pub(crate) const fn attempts_started(&self) -> u64 {

@@ -14,6 +14,11 @@ impl Auditor {
     pub(crate) fn note(&mut self, note: &Note, shard: &Shard) -> Check {
         match note.kind {
             NoteKind::Breaker { upstream, from, to } => {
+                let failed = self.failed.take();
+                must!(
+                    to != State::Open || failed == Some(upstream),
+                    "{upstream:?} is opened, but nothing failed there"
+                );
                 let known = self.upstream(upstream)?;
                 must!(
                     known.state == from,
@@ -41,9 +46,14 @@ impl Auditor {
                 call,
                 attempt,
                 upstream,
+                class,
                 ..
+            } => {
+                self.upstream(upstream)?.probes.remove(&(call, attempt));
+                let counts = class.is_some_and(|class| class.traits().breaker_weight > 0);
+                self.failed = counts.then_some(upstream);
             }
-            | NoteKind::AttemptCancelled {
+            NoteKind::AttemptCancelled {
                 call,
                 attempt,
                 upstream,

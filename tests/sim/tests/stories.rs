@@ -385,3 +385,18 @@ fn a_stuck_head_is_left_out_until_it_moves() {
     assert_eq!(report.share_permille(0, 30, 60), 0);
     assert!(report.share_permille(0, 63, 90) > 450);
 }
+
+#[test]
+fn clients_that_leave_are_nobody_s_fault() {
+    let upstreams = vec![Script::new(0, 400), Script::new(1, 20)];
+    let mut scenario = Scenario::new("leavers", 1, strategy("priority"), upstreams);
+    scenario.mix.abandoned = 900;
+    let report = play(&scenario);
+    assert!(report.abandoned > report.calls / 4, "nobody left");
+    assert_eq!(
+        report.share_permille(0, 0, 60),
+        1_000,
+        "A did nothing wrong"
+    );
+    assert_eq!((report.bad_calls(), report.retries), (0, 0));
+}

@@ -428,6 +428,7 @@ impl<'a> World<'a> {
     }
 
     fn drain_notes(&mut self) -> Check {
+        self.auditor.forget_failure();
         while let Some(note) = self.shard.poll_note() {
             self.auditor.note(&note, &self.shard)?;
         }
