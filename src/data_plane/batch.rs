@@ -11,7 +11,8 @@ use wire::envelope::{Item, Kind};
 use wire::splice::{self, ArrayJoin};
 
 use super::asked::{Question, RequestContext};
-use super::call::{Dispatch, LiveCall, Next};
+use super::attempt::Dispatch;
+use super::call::{LiveCall, Next};
 use super::pipeline::{self, Explain, Served};
 use super::respond::Status;
 use super::route::Route;

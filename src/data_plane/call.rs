@@ -1,21 +1,23 @@
 //! One call from its begin to its outcome: asks the engine what to do, does it, and reports what happened. Linear; every
 //! decision is the engine's. Dropping it at any point tells the engine that the client is gone.
 
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 
 use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, UpstreamIndex};
-use engine::method::FilterRole;
 use engine::time::Instant;
 use telemetry::{AttemptOutcome, AttemptRecord, CallOutcome, CallRecord};
 
 use super::asked::Question;
+use super::attempt::{Attempted, Begun, Dispatch, send};
 use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
-use super::upstream::exchange::{Broken, Long, Outgoing, Reached, Received, exchange};
-use super::upstream::judge::{Answer, Judged, judge_one};
+use super::upstream::exchange::Reached;
+use super::upstream::judge::{Answer, Judged};
 use super::worker::Worker;
 
 /// How a call ended, as far as the client is concerned.
@@ -42,25 +44,6 @@ pub enum Settled {
     },
 }
 
-/// A long answer that has begun.
-pub struct Begun {
-    /// What came so far and the rest.
-    pub long: Long,
-    /// Which attempt it answers.
-    pub attempt: AttemptId,
-    /// The id that the upstream was sent.
-    pub expected_id: u64,
-    /// That is the caller's own.
-    pub own_id_sent: bool,
-    /// When the attempt is given up.
-    pub deadline_ns: u64,
-    /// Who answers.
-    pub upstream: Rc<Upstream>,
-    /// When the attempt began.
-    started_ns: u64,
-    reached: Reached,
-}
-
 /// What is kept of an attempt's answer until the engine says which one is relayed.
 struct Kept {
     attempt: AttemptId,
@@ -77,14 +60,18 @@ pub struct LiveCall<'q> {
     attempts: u16,
     last_upstream: Option<UpstreamIndex>,
     kept: Vec<Kept>,
+    /// What the engine said while an attempt was out.
+    waiting: VecDeque<Action>,
+    /// The attempt that is out, for the counters if the client leaves.
+    in_flight: Option<InFlight>,
     ended: bool,
 }
 
-/// What one attempt came to.
-enum Attempted {
-    Judged(Judged, bool),
-    Stale,
-    Long(Box<Begun>),
+/// An attempt that is out.
+struct InFlight {
+    upstream: UpstreamIndex,
+    reached: Rc<Reached>,
+    started_ns: u64,
 }
 
 /// What the engine wants done next.
@@ -93,19 +80,6 @@ pub enum Next {
     Dispatch(Dispatch),
     /// The call is over.
     Settled(Settled),
-}
-
-/// One send that the engine asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct Dispatch {
-    /// Its name.
-    pub attempt: AttemptId,
-    /// Where to.
-    pub upstream: UpstreamIndex,
-    /// When it is given up.
-    pub deadline_ns: u64,
-    /// Not on a pooled connection.
-    pub fresh: bool,
 }
 
 impl<'q> LiveCall<'q> {
@@ -126,6 +100,8 @@ impl<'q> LiveCall<'q> {
             attempts: 0,
             last_upstream: None,
             kept: Vec::new(),
+            waiting: VecDeque::new(),
+            in_flight: None,
             ended: false,
         }
     }
@@ -180,23 +156,26 @@ impl<'q> LiveCall<'q> {
                 return Next::Settled(broken_promise());
             };
             rt::sleep_until(next.0).await;
-            self.worker
-                .engine
-                .borrow_mut()
-                .handle_timeout(&mut self.call, self.worker.now());
-            self.take_notes();
+            self.on_time();
         }
     }
 
     /// The next send or the end, if the engine names it without waiting.
     pub fn next_now(&mut self) -> Option<Next> {
         loop {
-            let action = self
-                .worker
-                .engine
-                .borrow_mut()
-                .poll_action(&mut self.call, self.worker.now());
-            self.take_notes();
+            let action = match self.waiting.pop_front() {
+                Some(action) => Some(action),
+                None => {
+                    let now = self.worker.now();
+                    let polled = self
+                        .worker
+                        .engine
+                        .borrow_mut()
+                        .poll_action(&mut self.call, now);
+                    self.take_notes();
+                    polled
+                }
+            };
             match action? {
                 Action::Dispatch {
                     attempt,
@@ -221,35 +200,103 @@ impl<'q> LiveCall<'q> {
     }
 
     /// Makes one attempt and reports its end. A long answer that began is given back; its end is reported by
-    /// [`LiveCall::finish_long`].
+    /// [`LiveCall::finish_long`]. The engine is asked meanwhile whenever it wants to be: it may give the attempt up early.
     async fn attempt(
         &mut self,
         dispatch: Dispatch,
         budget: &HoldBudget,
         may_stream: bool,
     ) -> Option<Box<Begun>> {
-        let chain = self.question.route.chain;
-        let Some(upstream) = self.worker.upstream(chain, dispatch.upstream).cloned() else {
+        let (worker, question) = (self.worker.clone(), self.question);
+        let chain = question.route.chain;
+        let Some(upstream) = worker.upstream(chain, dispatch.upstream) else {
             self.report(dispatch.attempt, Err(broken_fault()));
             return None;
         };
-        match self.send(&upstream, dispatch, budget, may_stream).await {
+        let started_ns = rt::now();
+        let reached = Rc::new(Reached::default());
+        self.in_flight = Some(InFlight {
+            upstream: dispatch.upstream,
+            reached: reached.clone(),
+            started_ns,
+        });
+        let mut sending = pin!(send(
+            &worker, question, upstream, dispatch, budget, may_stream, &reached
+        ));
+        let attempted = loop {
+            let due = worker.engine.borrow().next_deadline(&self.call);
+            let due_ns = due.map_or(u64::MAX, |at| at.0).min(dispatch.deadline_ns);
+            match rt::timeout_at(due_ns, sending.as_mut()).await {
+                Ok(attempted) => break attempted,
+                Err(rt::Elapsed) if rt::now() >= dispatch.deadline_ns => {
+                    break Attempted::Judged(
+                        Judged {
+                            answer: None,
+                            fault: Some(reached.timeout()),
+                        },
+                        false,
+                    );
+                }
+                Err(rt::Elapsed) => {
+                    if self.engine_gives_up(dispatch.attempt) {
+                        let fault = Fault::new(FaultClass::Timeout, "upstream_silent");
+                        self.in_flight = None;
+                        self.record_attempt(upstream, &reached, started_ns, Some(Some(fault)));
+                        return None;
+                    }
+                }
+            }
+        };
+        self.in_flight = None;
+        match attempted {
             Attempted::Long(begun) => return Some(begun),
             Attempted::Stale => {
-                self.worker
+                self.record_attempt(upstream, &reached, started_ns, None);
+                worker
                     .recorder
                     .borrow_mut()
                     .connection_stale(chain.as_usize(), dispatch.upstream.as_usize());
-                self.event(EngineEvent::Stale {
-                    attempt: dispatch.attempt,
-                    sent: true,
-                });
+                self.report_stale(dispatch.attempt);
             }
             Attempted::Judged(judged, own_id_sent) => {
+                self.record_attempt(upstream, &reached, started_ns, Some(judged.fault));
                 self.take_judged(dispatch.attempt, judged, own_id_sent);
             }
         }
         None
+    }
+
+    /// Lets the engine do what is due while an attempt is out. Whether that ended the attempt.
+    fn engine_gives_up(&mut self, attempt: AttemptId) -> bool {
+        self.on_time();
+        let now = self.worker.now();
+        loop {
+            let action = self
+                .worker
+                .engine
+                .borrow_mut()
+                .poll_action(&mut self.call, now);
+            match action {
+                Some(action) => self.waiting.push_back(action),
+                None => break,
+            }
+        }
+        self.take_notes();
+        self.waiting.iter().any(|action| match action {
+            Action::Cancel { attempt: cancelled } => *cancelled == attempt,
+            Action::Complete(_) => true,
+            Action::Dispatch { .. } => false,
+        })
+    }
+
+    /// Tells the engine what time it is.
+    fn on_time(&mut self) {
+        let now = self.worker.now();
+        self.worker
+            .engine
+            .borrow_mut()
+            .handle_timeout(&mut self.call, now);
+        self.take_notes();
     }
 
     /// Reports a judged answer, and keeps it until the engine says what is relayed.
@@ -262,88 +309,6 @@ impl<'q> LiveCall<'q> {
             });
         }
         self.report(attempt, judged.fault.map_or(Ok(()), Err));
-    }
-
-    /// One send and its judged answer.
-    async fn send(
-        &self,
-        upstream: &Rc<Upstream>,
-        dispatch: Dispatch,
-        budget: &HoldBudget,
-        may_stream: bool,
-    ) -> Attempted {
-        let started_ns = rt::now();
-        let question = self.question;
-        let own_id = question.own_id();
-        let expected_id = own_id.unwrap_or_else(|| upstream.take_ids(1));
-        let mut written = Vec::new();
-        let payload = match own_id {
-            Some(_) => question.raw(),
-            None => {
-                written = rt::take_buffer();
-                question.write_call(&mut written, expected_id);
-                written.as_slice()
-            }
-        };
-        let streamable = may_stream && question.entry.filter == FilterRole::None;
-        let outgoing = Outgoing {
-            payload,
-            fresh_only: dispatch.fresh
-                || question.entry.effect == engine::method::Effect::NodeWrite,
-            stream_id: streamable.then_some(expected_id),
-            budget,
-        };
-        let reached = Reached::default();
-        let limits = self.worker.limits.answer;
-        let received = rt::timeout_at(
-            dispatch.deadline_ns,
-            exchange(upstream, &outgoing, &limits, &reached),
-        )
-        .await;
-        rt::recycle(written);
-        let judged = match received {
-            Ok(Ok(Received::Long(long))) => {
-                return Attempted::Long(Box::new(Begun {
-                    long: *long,
-                    attempt: dispatch.attempt,
-                    expected_id,
-                    own_id_sent: own_id.is_some(),
-                    deadline_ns: dispatch.deadline_ns,
-                    upstream: upstream.clone(),
-                    started_ns,
-                    reached,
-                }));
-            }
-            Ok(Ok(Received::Whole { facts, body })) => {
-                let held_bytes = body.len();
-                let judged = judge_one(
-                    upstream,
-                    question.asked(),
-                    expected_id,
-                    &facts,
-                    body,
-                    &mut self.worker.scratch.borrow_mut(),
-                );
-                if judged.answer.is_none() {
-                    budget.give_back(held_bytes);
-                }
-                judged
-            }
-            Ok(Err(Broken::Stale)) => {
-                self.record_attempt(upstream, &reached, started_ns, None);
-                return Attempted::Stale;
-            }
-            Ok(Err(Broken::Fault(fault))) => Judged {
-                answer: None,
-                fault: Some(fault),
-            },
-            Err(rt::Elapsed) => Judged {
-                answer: None,
-                fault: Some(reached.timeout()),
-            },
-        };
-        self.record_attempt(upstream, &reached, started_ns, Some(judged.fault));
-        Attempted::Judged(judged, own_id.is_some())
     }
 
     /// Counts an attempt that ended; `end` is None for one that is nobody's fault.
@@ -505,6 +470,13 @@ impl<'q> LiveCall<'q> {
 
 impl Drop for LiveCall<'_> {
     fn drop(&mut self) {
+        if let Some(out) = self.in_flight.take()
+            && let Some(upstream) = self
+                .worker
+                .upstream(self.question.route.chain, out.upstream)
+        {
+            self.record_attempt(upstream, &out.reached, out.started_ns, None);
+        }
         if !self.call.is_done() {
             self.event(EngineEvent::ClientGone);
             let now = Instant(rt::now());

@@ -10,6 +10,7 @@
 //! ```
 
 pub mod asked;
+pub mod attempt;
 pub mod batch;
 pub mod call;
 pub mod catalog;

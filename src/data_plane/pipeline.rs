@@ -11,8 +11,9 @@ use wire::envelope::{
 };
 
 use super::asked::{Question, RequestContext, Unasked};
+use super::attempt::Begun;
 use super::batch;
-use super::call::{Begun, LiveCall, Settled};
+use super::call::{LiveCall, Settled};
 use super::respond::{self, Refusal, Status};
 use super::route::Route;
 use super::upstream::body::HoldBudget;

@@ -9,7 +9,8 @@ use wire::http1::{self, BodyLength, Version};
 use wire::response::ResultStream;
 use wire::splice;
 
-use super::call::{Begun, LiveCall};
+use super::attempt::Begun;
+use super::call::LiveCall;
 use super::incoming::Incoming;
 use super::pipeline::{Explain, Relay};
 use super::reply;
