@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use engine::config::UpstreamConfig;
 use engine::dialect::{Observed, classify};
 use engine::fault::{Fault, FaultClass};
+use engine::method::MethodId;
 use engine::rng::Rng;
 use engine::time::Instant;
 
@@ -47,6 +48,8 @@ pub enum Behaviour {
     Reset,
     /// Slower, in per cent of the usual: 500 is five times.
     Slow(u32),
+    /// Slower with one method, in per cent of the usual.
+    SlowWith(MethodId, u32),
     /// Of a thousand attempts so many end with this error, in a vendor's words.
     Say(Saying, u32),
     /// More than this many in a second are refused, with a Retry-After in seconds or without one.
@@ -180,7 +183,7 @@ impl Provider {
     }
 
     /// What will come of an attempt that arrives now.
-    pub fn receive(&mut self, now: Instant, may_be_pooled: bool) -> Plan {
+    pub fn receive(&mut self, now: Instant, method: MethodId, may_be_pooled: bool) -> Plan {
         let usual = latency::around(self.script.median, &mut self.rng);
         let answer = Plan {
             ends_after: Some(usual),
@@ -192,7 +195,8 @@ impl Provider {
             Some(Behaviour::Hang) => hang(),
             Some(Behaviour::HangSome(permille)) if draw < permille => hang(),
             Some(Behaviour::Reset) => fail(usual / 2, Fault::new(FaultClass::Transport, "reset")),
-            Some(Behaviour::Slow(percent)) => Plan {
+            Some(Behaviour::SlowWith(slow, _)) if slow != method => answer,
+            Some(Behaviour::Slow(percent) | Behaviour::SlowWith(_, percent)) => Plan {
                 ends_after: Some(usual.saturating_mul(percent) / 100),
                 ..answer
             },

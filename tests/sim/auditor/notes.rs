@@ -3,6 +3,7 @@
 
 use engine::breaker::State;
 use engine::index::{AttemptId, CallId, UpstreamIndex};
+use engine::method::Effect;
 use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::Shard;
 use engine::time::Instant;
@@ -38,6 +39,7 @@ impl Auditor {
             } => {
                 self.started(call, attempt, upstream, probe, forced)?;
                 self.check_purpose(call, attempt, upstream, purpose, forced, note.at)?;
+                self.check_half(call, attempt, shard, note.at)?;
                 if forced && purpose != Purpose::Fresh {
                     self.check_least_bad(call, upstream, shard, note.at)?;
                 }
@@ -150,34 +152,59 @@ impl Auditor {
 
     /// One that is out is only sent to when nobody else, untried and allowed, is well.
     fn check_least_bad(&self, id: CallId, to: UpstreamIndex, shard: &Shard, now: Instant) -> Check {
+        let other = self.well_elsewhere(id, shard, now);
+        must!(
+            other.is_none(),
+            "{id:?} is sent to {to:?}, which is out, although {other:?} is well"
+        );
+        Ok(())
+    }
+
+    /// While another can still serve the call, an attempt has half of what is left at most.
+    fn check_half(&self, id: CallId, attempt: AttemptId, shard: &Shard, now: Instant) -> Check {
         let Some(call) = self.calls.get(&id) else {
             return Ok(());
         };
-        for other in shard
-            .views(now)
-            .filter(|other| other.eligible && other.upstream != to)
-        {
+        let Some(made) = call.attempts.get(attempt.as_usize()) else {
+            return Ok(());
+        };
+        let has_another = attempt.as_usize() + 1 < self.attempts_allowed;
+        if has_another && call.request.effect == Effect::None {
+            let half = call.deadline.saturating_duration_since(now) / 2;
+            let other = self.well_elsewhere(id, shard, now);
+            must!(
+                made.deadline <= now + half || other.is_none(),
+                "{id:?}: {attempt:?} may take all the time, although {other:?} is well"
+            );
+        }
+        Ok(())
+    }
+
+    /// Somebody to whom this call has not been, and may go, and who is plainly well.
+    fn well_elsewhere(&self, id: CallId, shard: &Shard, now: Instant) -> Option<UpstreamIndex> {
+        let call = self.calls.get(&id)?;
+        let mut well = shard.views(now).filter(|other| {
             let index = other.upstream;
             let tried = call
                 .attempts
                 .iter()
                 .any(|attempt| attempt.upstream == index);
-            let may_not = call.request.excluded.contains(index)
-                || call.request.pinned.is_some_and(|pinned| pinned != index);
+            let pinned_away = call.request.pinned.is_some_and(|pinned| pinned != index);
             let banned = self.upstreams.get(index.as_usize()).is_some_and(|known| {
                 let mut banned = known.banned.iter();
                 banned.any(|&(method, until)| method == call.request.method && now < until)
             });
-            let plainly_well = other.breaker == State::Closed
+            let plainly_well = other.eligible
+                && other.breaker == State::Closed
                 && !other.ramping
-                && other.quarantined.is_none()
-                && !banned;
-            must!(
-                tried || may_not || !plainly_well,
-                "{id:?} is sent to {to:?}, which is out, although {index:?} is well"
-            );
-        }
-        Ok(())
+                && other.quarantined.is_none();
+            plainly_well
+                && !tried
+                && !pinned_away
+                && !banned
+                && !call.request.excluded.contains(index)
+        });
+        well.next().map(|view| view.upstream)
     }
 
     /// Takes from the budget, by our own count.

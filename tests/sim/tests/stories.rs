@@ -1,6 +1,7 @@
 //! Stories: one fault each, and what an operator would want to have happened. Every story proves that its fault fired.
 
 use engine::fault::FaultClass;
+use engine::method::lookup;
 use engine::strategy::{REGISTRY, StrategySpec, find};
 
 use crate::provider::{Behaviour, INTERNAL, PRUNED, Script, TOO_MANY};
@@ -176,6 +177,30 @@ fn leaderboard_is_nearly_as_fast_as_the_best() {
             mixed.latency_us(950),
             best.latency_us(950)
         );
+    });
+}
+
+#[test]
+fn leaderboard_knows_who_is_good_at_what() {
+    with_seeds(|seed| {
+        let (reads, calls) = (lookup(b"eth_getBalance"), lookup(b"eth_call"));
+        let upstreams = vec![
+            Script::new(0, 20).but(0, 60, Behaviour::SlowWith(reads, 1_000)),
+            Script::new(1, 20).but(0, 60, Behaviour::SlowWith(calls, 1_000)),
+        ];
+        let report = play(&Scenario::new(
+            "specialists",
+            seed,
+            strategy("leaderboard"),
+            upstreams,
+        ));
+        // Every method has an upstream that is ten times as fast with it as the other.
+        assert!(
+            report.latency_us(900) < 60_000,
+            "seed {seed}: {}",
+            report.latency_us(900)
+        );
+        assert!(report.share_permille(1, 10, 60) > 150);
     });
 }
 

@@ -317,7 +317,7 @@ impl<'a> World<'a> {
             .providers
             .get_mut(upstream.as_usize())
             .ok_or("no such provider")?;
-        let plan = provider.receive(self.now, !fresh);
+        let plan = provider.receive(self.now, live.call.request().method, !fresh);
         live.attempts.push(Sent { plan, heard: false });
         let Some(after) = plan.ends_after else {
             return Ok(());
