@@ -2,7 +2,7 @@
 //!
 //! It is a second driver around [`engine::shard::Shard`]. It replaces the clock, the network, the providers and the clients, and
 //! nothing of the decisions. Every draw comes from one seed, each concern with a stream of its own, so the same
-//! [`Scenario`](scenario::Scenario) gives the same [`trace hash`](report::Report::trace_hash), on any machine.
+//! [`Scenario`] gives the same [`trace hash`](report::Report::trace_hash), on any machine.
 //!
 //! ```text
 //! scenario ──► world (heap of events, virtual clock) ──► engine::shard
