@@ -74,3 +74,30 @@ pub fn registry_index(spec: &StrategySpec) -> usize {
         .position(|kind| kind.name == spec.name())
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_strategy_with_its_defaults_becomes_one_of_the_engine() {
+        for description in catalog().strategies {
+            let spec = spec(&config::Strategy::named(description.name)).unwrap();
+            assert_eq!(spec.name(), description.name);
+        }
+        assert!(spec(&config::Strategy::named("fastest")).is_err());
+    }
+
+    #[test]
+    fn the_configuration_page_of_the_manual_is_current() {
+        let page = config::reference(&catalog());
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/config.md");
+        if std::env::var_os("LIVECHAIN_BLESS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        assert!(
+            std::fs::read_to_string(path).unwrap_or_default() == page,
+            "src/manual/config.md is out of date: run this test with LIVECHAIN_BLESS=1"
+        );
+    }
+}
