@@ -25,10 +25,6 @@ use crate::turns::{self, Bed};
 /// Memory for glommio's file I/O, which shards hardly do; this is its least.
 const IO_MEMORY_BYTES: usize = 64 * 1024;
 
-/// The period of the standing timer. glommio can park although a task is runnable (community fork, issue 53); any
-/// event of its reactor ends that, and this is one that always comes.
-const HOUSEKEEPING: Duration = Duration::from_millis(100);
-
 /// Why a shard could not start, as a sentence that says what to do.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{sentence}")]
@@ -151,7 +147,7 @@ where
             Err(error) => return fail(&format_args!("its ring could not be set up: {error}")),
         };
         Shard::set_current(Some(shard.clone()));
-        let housekeeping = glommio::spawn_local(keep_house(shard.clone()));
+        let housekeeping = glommio::spawn_local(keep_house(shard.clone(), options.housekeeping));
         let driver = glommio::spawn_local(turns::drive(shard, bed, options.direct_wait));
         // The starter may be gone; the shard runs regardless.
         let _ = started.send(Ok(()));
@@ -199,10 +195,11 @@ fn prepare(options: &Options) -> std::io::Result<(Rc<Shard>, Bed)> {
     Ok((Shard::new(driver, bell), Bed::new(eventfd)?))
 }
 
-/// Looks after the driver now and then, whatever was lost.
-async fn keep_house(shard: Rc<Shard>) {
+/// Looks after the driver now and then. glommio can park although a task is runnable (community fork, issue 53); any
+/// event of its reactor ends that, and this timer is one that always comes.
+async fn keep_house(shard: Rc<Shard>, period: Duration) {
     loop {
-        glommio::timer::sleep(HOUSEKEEPING).await;
+        glommio::timer::sleep(period).await;
         shard.nudge();
     }
 }

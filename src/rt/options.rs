@@ -17,6 +17,9 @@ pub struct Options {
     pub held_chunks: u32,
     /// Whether a shard with traffic waits on its ring directly rather than parking in the executor after each turn.
     pub direct_wait: bool,
+    /// The period of the executor's standing timer, which bounds how long any lost wake-up could last. Tests that
+    /// look for lost wake-ups make it long.
+    pub housekeeping: Duration,
     /// How long what was sent may take to leave a connection that was closed.
     pub flush_timeout: Duration,
     /// How long a closed connection waits for the peer to close too before its descriptor is.
@@ -34,6 +37,7 @@ impl Default for Options {
             buffer_bytes: 4096,
             held_chunks: 16,
             direct_wait: true,
+            housekeeping: Duration::from_millis(100),
             flush_timeout: Duration::from_secs(30),
             linger_timeout: Duration::from_secs(2),
             shutdown_flush: Duration::from_secs(1),

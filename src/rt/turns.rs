@@ -109,6 +109,13 @@ async fn tasks_rest(shard: &Shard) -> bool {
 
 /// Sleeps in the executor, if nothing speaks against it; returns what the turn before saw.
 async fn park(shard: &Shard, bed: &mut Bed) -> io::Result<Turn> {
+    if shard.with(|driver| driver.disarm_tick()) {
+        // The end of the tick signals the eventfd too, and would end the sleep that it is to make possible.
+        let turn = shard.turn(Wait::Poll)?;
+        if turn.events > 0 || turn.woken > 0 {
+            return Ok(turn);
+        }
+    }
     // In this order: what arrives after the eventfd is cleared either shows in the checks or signals it again.
     doorbell::clear(bed.eventfd.get_ref());
     shard.take_nudge();

@@ -52,13 +52,15 @@ impl Driver {
         self.push(entry.user_data(pack(Op::Tick, key)));
     }
 
-    /// Takes the tick out of the ring.
-    pub(crate) fn disarm_tick(&mut self) {
+    /// Takes the tick out of the ring; true if it stood.
+    pub(crate) fn disarm_tick(&mut self) -> bool {
         if self.tick.armed {
             self.tick.armed = false;
             let entry = opcode::TimeoutRemove::new(pack(Op::Tick, self.tick.key())).build();
             self.push(entry.flags(squeue::Flags::SKIP_SUCCESS).user_data(0));
+            return true;
         }
+        false
     }
 
     /// A completion of the tick: true when a period passed.
