@@ -222,7 +222,7 @@ fn what_a_request_smuggles_in_its_fields_stays_here() {
     let mut client = proxy.connect();
     let n = CALL.len();
     let head = [
-        "POST /rpc/main?x=1 HTTP/1.1".to_owned(),
+        "POST /rpc/ethereum?x=1 HTTP/1.1".to_owned(),
         "Host: evil".to_owned(),
         "cookie: a=b".to_owned(),
         "authorization: Bearer abc".to_owned(),
@@ -250,7 +250,7 @@ fn what_a_request_smuggles_in_its_fields_stays_here() {
         "x-secret",
         "upgrade",
         "x=1",
-        "/rpc/main",
+        "/rpc/ethereum",
     ] {
         assert!(!head.contains(word), "{word} in {head}");
     }

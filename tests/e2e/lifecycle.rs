@@ -68,7 +68,7 @@ fn readiness_tells_of_each_chain() {
     let only = provider();
     let proxy = Setup::default().upstream("only", &only.url(), "").start();
     let ready = proxy.admin_get("/readyz");
-    assert!(ready.text().contains("main"), "{ready}");
+    assert!(ready.text().contains("ethereum"), "{ready}");
     assert_eq!(proxy.admin_get("/livez").status, 200);
     assert_eq!(proxy.admin_get("/nothing").status, 404);
 }
@@ -114,7 +114,7 @@ fn a_bad_configuration_is_refused_with_all_its_problems_and_their_places() {
     let file = folder.path().join("bad.yaml");
     std::fs::write(
         &file,
-        "version: 1\nsever: {}\nchains:\n  main:\n    chain_id: x\n    upstreams: []\n",
+        "version: 1\nsever: {}\nchains:\n  ethereum:\n    chain_id: x\n    upstreams: []\n",
     )
     .unwrap();
     for command in [&["check"][..], &["serve", "--config"]] {

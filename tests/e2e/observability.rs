@@ -166,7 +166,7 @@ fn no_secret_is_in_anything_that_we_say() {
         a.clear_all();
         let fired = a.inject(Rule::always(fault).for_method("eth_getBalance"));
         let call = balance_call(id);
-        show(proxy.connect().post("/rpc/provider/a/main", &call));
+        show(proxy.connect().post("/rpc/provider/a/ethereum", &call));
         show(proxy.post(&call));
         assert!(a.hits(fired) >= 1, "fault {id} never struck");
     }

@@ -5,7 +5,7 @@ use perf::provider::{Fault, Handle, Rule};
 
 const CHAIN_ID: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId"}"#;
 
-/// Chain `main` with upstreams a and b, chain `other` (id 5) with its own.
+/// Chain `ethereum` with upstreams a and b, chain `other` (id 5) with its own.
 fn two_chains() -> (Vec<Handle>, Proxy) {
     let providers: Vec<_> = (0..2).map(|_| provider()).collect();
     let five = crate::harness::provider_with(perf::provider::Options {
@@ -35,9 +35,9 @@ fn two_chains() -> (Vec<Handle>, Proxy) {
 fn every_form_of_path_leads_to_its_chain() {
     let (_providers, proxy) = two_chains();
     for (path, result) in [
-        ("/rpc/main", "0x1"),
-        ("/main", "0x1"),
-        ("/rpc/mainnet", "0x1"),
+        ("/rpc/ethereum", "0x1"),
+        ("/ethereum", "0x1"),
+        ("/rpc/ethereumnet", "0x1"),
         ("/eth", "0x1"),
         ("/rpc/1", "0x1"),
         ("/1", "0x1"),
@@ -50,7 +50,7 @@ fn every_form_of_path_leads_to_its_chain() {
         ("/rpc/round_robin/eth", "0x1"),
         ("/rpc/leaderboard/5", "0x5"),
         ("/rpc/provider/five/other", "0x5"),
-        ("/rpc/main?key=value", "0x1"),
+        ("/rpc/ethereum?key=value", "0x1"),
     ] {
         let response = proxy.connect().post(path, CHAIN_ID);
         assert_eq!(ok(&response), result, "{path}");
@@ -59,8 +59,8 @@ fn every_form_of_path_leads_to_its_chain() {
         "/",
         "/rpc",
         "/nowhere",
-        "/rpc/fastest/main",
-        "/rpc/provider/five/main",
+        "/rpc/fastest/ethereum",
+        "/rpc/provider/five/ethereum",
         "/rpc/provider/x/y/z",
         "/main/svm/1",
         "/rpc/eip155:",
@@ -80,7 +80,7 @@ fn a_path_that_names_an_upstream_asks_that_one_alone() {
     for id in 1..=10 {
         ok(&proxy
             .connect()
-            .post("/rpc/provider/b/main", &balance_call(id)));
+            .post("/rpc/provider/b/ethereum", &balance_call(id)));
     }
     let count = |provider: &Handle| provider.counters().method("eth_getBalance");
     assert_eq!((count(&providers[0]), count(&providers[1])), (0, 10));
@@ -88,7 +88,7 @@ fn a_path_that_names_an_upstream_asks_that_one_alone() {
     for id in 1..=10 {
         ok(&proxy
             .connect()
-            .post("/rpc/round_robin/main", &balance_call(id)));
+            .post("/rpc/round_robin/ethereum", &balance_call(id)));
     }
     assert_eq!((count(&providers[0]), count(&providers[1])), (5, 15));
 }
@@ -96,7 +96,7 @@ fn a_path_that_names_an_upstream_asks_that_one_alone() {
 #[test]
 fn the_explanation_headers_tell_who_answered_and_after_how_many_attempts() {
     let (providers, proxy) = two_chains();
-    let response = proxy.connect().post("/rpc/main", &balance_call(1));
+    let response = proxy.connect().post("/rpc/ethereum", &balance_call(1));
     assert_eq!(
         response.header("x-livechain-upstream"),
         Some("a"),
@@ -108,7 +108,7 @@ fn the_explanation_headers_tell_who_answered_and_after_how_many_attempts() {
         "{response}"
     );
     let fired = providers[0].inject(Rule::next(1, Fault::Html).for_method("eth_getBalance"));
-    let response = proxy.connect().post("/rpc/main", &balance_call(2));
+    let response = proxy.connect().post("/rpc/ethereum", &balance_call(2));
     assert_eq!(providers[0].hits(fired), 1);
     assert_eq!(
         response.header("x-livechain-upstream"),
@@ -144,9 +144,9 @@ fn a_balancer_and_a_stray_method_get_their_answers() {
     assert_eq!((get.status, get.body.len()), (200, 0), "{get}");
     assert_eq!(get.header("content-length"), Some("0"));
     for line in [
-        "GET /rpc/main HTTP/1.1",
+        "GET /rpc/ethereum HTTP/1.1",
         "PUT / HTTP/1.1",
-        "DELETE /rpc/main HTTP/1.1",
+        "DELETE /rpc/ethereum HTTP/1.1",
         "PATCH / HTTP/1.1",
     ] {
         let response = ask(line);

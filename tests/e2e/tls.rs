@@ -128,7 +128,7 @@ fn a_provider_is_reached_over_tls_and_must_be_who_it_should() {
     );
     let pinned = proxy
         .connect()
-        .post("/rpc/provider/false-one/main", &balance_call(21));
+        .post("/rpc/provider/false-one/ethereum", &balance_call(21));
     assert_eq!(error_of(&pinned.json()).0, -32603, "{pinned}");
     assert!(
         true_one.counters().connections <= 4,

@@ -97,8 +97,8 @@ function suite(title, { churn, strategy }) {
       const reason = await failure(counter.refuse());
       assert.ok(isError(reason, 'CALL_EXCEPTION'), reason);
       assert.equal(reason.reason, 'not today');
-      for (const call of [counter.add.staticCall(101), counter.add.estimateGas(101)]) {
-        const custom = await failure(call);
+      for (const call of [() => counter.add.staticCall(101), () => counter.add.estimateGas(101)]) {
+        const custom = await failure(call());
         assert.ok(isError(custom, 'CALL_EXCEPTION'), custom);
         assert.equal(custom.revert?.name ?? counter.interface.parseError(custom.data).name, 'TooLarge');
       }

@@ -129,8 +129,8 @@ function suite(title, { churn, strategy }) {
 
     test('a revert with a custom error is decoded', () => through(async () => {
       const call = { address: counter, abi, functionName: 'add', args: [101n], account };
-      for (const attempt of [reader.simulateContract(call), reader.estimateContractGas(call)]) {
-        const { data } = await revertOf(attempt);
+      for (const attempt of [() => reader.simulateContract(call), () => reader.estimateContractGas(call)]) {
+        const { data } = await revertOf(attempt());
         assert.equal(data.errorName, 'TooLarge');
         assert.deepEqual(data.args, [101n, 100n]);
       }

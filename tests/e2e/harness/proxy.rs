@@ -39,13 +39,12 @@ fn free_port() -> u16 {
     }
 }
 
-/// A configuration in the making: one chain `main` (id 1) of the given upstreams, in order of priority, on one core.
+/// A configuration in the making: one chain `ethereum` (id 1) of the given upstreams, in order of priority, on one core.
 pub struct Setup {
     server: String,
     limits: Vec<String>,
     chain: String,
     upstreams: String,
-    top: String,
     after: String,
     count: usize,
     environment: Vec<(String, String)>,
@@ -59,7 +58,6 @@ impl Default for Setup {
             limits: Vec::new(),
             chain: "    chain_id: 1\n    strategy: priority\n".to_owned(),
             upstreams: String::new(),
-            top: String::new(),
             after: String::new(),
             count: 0,
             environment: Vec::new(),
@@ -88,12 +86,6 @@ impl Setup {
         let key = line.split(':').next().unwrap_or_default();
         self.chain = without(&self.chain, key);
         let _ = writeln!(self.chain, "    {line}");
-        self
-    }
-
-    /// Lines at the top level.
-    pub fn top(mut self, lines: &str) -> Self {
-        let _ = writeln!(self.top, "{lines}");
         self
     }
 
@@ -137,8 +129,8 @@ impl Setup {
             entries => format!("  limits: {{ {} }}\n", entries.join(", ")),
         };
         format!(
-            "version: 1\nserver:\n  listen: [\"127.0.0.1:{rpc}\"]\n  admin: \"127.0.0.1:{admin}\"\n{}{limits}{}chains:\n  main:\n{}    upstreams:\n{}{}",
-            self.server, self.top, self.chain, self.upstreams, self.after
+            "version: 1\nserver:\n  listen: [\"127.0.0.1:{rpc}\"]\n  admin: \"127.0.0.1:{admin}\"\n{}{limits}chains:\n  ethereum:\n{}    upstreams:\n{}{}",
+            self.server, self.chain, self.upstreams, self.after
         )
     }
 
@@ -334,6 +326,9 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
         if std::thread::panicking() {
             eprintln!("--- what the proxy printed ---\n{}", self.output());
         }
