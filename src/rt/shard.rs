@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use crate::clock;
 use crate::deadline::Wheel;
 use crate::doorbell::Bell;
 use crate::ring::{Driver, Turn, Wait};
@@ -113,6 +114,14 @@ impl Shard {
     /// Marks the driver as parked, or not.
     pub(crate) fn set_parked(&self, parked: bool) {
         self.parked.set(parked);
+    }
+
+    /// A task that another thread woke runs while the driver is parked: the last turn's time is of no use to it.
+    #[inline]
+    pub(crate) fn note_time_if_parked(&self) {
+        if self.parked.get() {
+            clock::begin_turn();
+        }
     }
 
     /// Tells a parked driver that there is work for it.

@@ -113,6 +113,7 @@ impl<F: Future> Future for Guarded<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(shard) = &self.shard {
             shard.polls.set(shard.polls.get().wrapping_add(1));
+            shard.note_time_if_parked();
         }
         let Some(future) = &mut self.future else {
             return Poll::Pending;

@@ -5,7 +5,7 @@ mod support;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -124,6 +124,7 @@ fn a_plain_threads_waker_wakes_a_hot_and_a_parked_shard() {
     #[derive(Default)]
     struct Flag {
         up: AtomicBool,
+        raised_ns: AtomicU64,
         waker: Mutex<Option<Waker>>,
     }
     on_shard(|| async {
@@ -134,6 +135,7 @@ fn a_plain_threads_waker_wakes_a_hot_and_a_parked_shard() {
             move || {
                 while let Ok(delay_us) = raised.recv() {
                     std::thread::sleep(Duration::from_micros(delay_us));
+                    flag.raised_ns.store(rt::clock::read(), Ordering::SeqCst);
                     flag.up.store(true, Ordering::SeqCst);
                     if let Some(waker) = flag.waker.lock().unwrap().take() {
                         waker.wake();
@@ -154,6 +156,9 @@ fn a_plain_threads_waker_wakes_a_hot_and_a_parked_shard() {
             rt::timeout_at(rt::clock::read() + 5_000 * MS, wait)
                 .await
                 .expect("the wake was lost");
+            // It was woken without a turn of the ring, and still does not live in the time of the last one.
+            let raised_ns = flag.raised_ns.load(Ordering::SeqCst);
+            assert!(delay_us < 20_000 || rt::now() + 10 * MS >= raised_ns);
         }
         drop(raise);
         joined(thread).await;
