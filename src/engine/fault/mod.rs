@@ -8,7 +8,7 @@
 //! | class | same upstream | another | breaker | score | side effect | client sees | blame |
 //! |---|---|---|---|---|---|---|---|
 //! | `transport` | once | yes | 100 | 100 | – | −32603 | upstream |
-//! | `timeout` | no | yes | 50 | 100 | raise latency | −32002 | upstream |
+//! | `timeout` | no | yes | 100 | 100 | raise latency | −32002 | upstream |
 //! | `server` | no | yes | 100 | 100 | – | the node's own, else −32603 | upstream |
 //! | `rate_limited` | no | yes | 0 | 0 | hold off | −32005, 429 | upstream |
 //! | `quota_billing` | no | yes | 0 | 0 | quarantine | −32005, 429 | upstream |

@@ -176,10 +176,11 @@ pub(super) static TABLE: [Traits; FaultClass::COUNT] = {
         row(C::Transport, "transport")
             .retry(RetrySame::OnceFresh, RetryOther::Yes)
             .weigh(100, 100),
-        // Half a failure for the breaker: one heavy call may time out on a node that serves all the others.
+        // A full failure, as operators count them: each costs its caller half of a deadline. One heavy call that times out on a node
+        // that serves all the others trips nothing, since the breaker wants a share of recent outcomes too.
         row(C::Timeout, "timeout")
             .retry(RetrySame::No, RetryOther::Yes)
-            .weigh(50, 100)
+            .weigh(100, 100)
             .causes(SideEffect::RaiseLatency, 0),
         row(C::Server, "server")
             .retry(RetrySame::No, RetryOther::Yes)
