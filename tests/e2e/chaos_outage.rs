@@ -7,9 +7,9 @@ use std::time::Instant;
 
 const CALLS: u64 = 100;
 
-/// What an outage may cost upstream: the calls, the retry budget (20 %, at least 10 a second), and room for the start.
+/// What an outage may cost upstream: the calls and the retry budget, which is 20 % and 10 a second over a window of ten seconds.
 fn most_attempts(calls: u64, since: Instant) -> f64 {
-    calls as f64 * 1.2 + 10.0 * (since.elapsed().as_secs_f64() + 1.0) + 20.0
+    calls as f64 * 1.2 + 10.0 * (10.0 + since.elapsed().as_secs_f64())
 }
 
 fn attempts(pair: &Pair) -> f64 {

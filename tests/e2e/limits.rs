@@ -206,6 +206,10 @@ fn an_answer_longer_than_allowed_is_refused() {
             .for_method("eth_getBalance"),
     );
     let response = proxy.post(&balance_call(1));
-    assert_eq!(response.json()["error"]["code"], -32003, "{response}");
+    assert_eq!(
+        response.json()["error"]["message"],
+        "response too large",
+        "{response}"
+    );
     assert!(only.hits(fired) >= 1);
 }

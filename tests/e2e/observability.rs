@@ -261,7 +261,7 @@ fn the_log_level_changes_while_it_runs() {
     let only = provider();
     let proxy = Setup::default().upstream("only", &only.url(), "").start();
     let mut admin = crate::harness::Client::connect(proxy.admin);
-    admin.send(b"PUT /log/level HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n\"trace\"").unwrap();
+    admin.send(b"PUT /log/level HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{\"level\":\"trace\"}").unwrap();
     let changed = admin.response();
     assert!(changed.status == 200 || changed.status == 204, "{changed}");
     // A web page cannot: neither its origin nor a rebound name is let in.
@@ -272,7 +272,7 @@ fn the_log_level_changes_while_it_runs() {
             "host: localhost\r\n"
         };
         let mut admin = crate::harness::Client::connect(proxy.admin);
-        admin.send(format!("PUT /log/level HTTP/1.1\r\n{host}{field}\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n\"trace\"").as_bytes()).unwrap();
+        admin.send(format!("PUT /log/level HTTP/1.1\r\n{host}{field}\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n{{\"level\":\"trace\"}}").as_bytes()).unwrap();
         assert_eq!(admin.response().status, 403, "{field}");
     }
 }

@@ -37,7 +37,7 @@ fn every_form_of_path_leads_to_its_chain() {
     for (path, result) in [
         ("/rpc/ethereum", "0x1"),
         ("/ethereum", "0x1"),
-        ("/rpc/ethereumnet", "0x1"),
+        ("/rpc/mainnet", "0x1"),
         ("/eth", "0x1"),
         ("/rpc/1", "0x1"),
         ("/1", "0x1"),
