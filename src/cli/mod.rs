@@ -35,7 +35,7 @@ enum Command {
     /// Say in sentences whether this machine can run Livechain
     Doctor(doctor::Args),
     /// Put load on an endpoint and report latency without coordinated omission
-    Load(load::Args),
+    Load(Box<load::Args>),
 }
 
 /// Runs the command that the arguments name. Exit code 0 is success, 1 a failure that was

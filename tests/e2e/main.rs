@@ -1,5 +1,11 @@
 //! End to end: the real binary on real sockets, in front of synthetic providers that misbehave to order. Real nodes and real
 //! client libraries are in `clients/`, run by `tests/run`. Each test of a fault shows that its fault struck.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod chaos_answers;
 mod chaos_chain;
