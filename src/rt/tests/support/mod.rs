@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::future::Future;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use rt::Options;
@@ -18,6 +18,9 @@ pub fn options() -> Options {
     }
 }
 
+/// Held while a test runs: the tests of one process count the process's descriptors.
+static ALONE: Mutex<()> = Mutex::new(());
+
 /// Runs `main` on a fresh shard and hands its result over; a hang becomes a failure.
 pub fn on_shard_with<F, Fut, T>(options: Options, main: F) -> T
 where
@@ -25,6 +28,7 @@ where
     Fut: Future<Output = T> + 'static,
     T: Send + 'static,
 {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (results, result) = mpsc::channel();
     let shard = rt::spawn_shard(options, move || async move {
         let value = main().await;
