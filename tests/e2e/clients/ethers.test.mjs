@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { ContractFactory, FetchRequest, JsonRpcProvider, Mnemonic, HDNodeWallet, Wallet, isError, toQuantity } from 'ethers';
 
@@ -61,8 +62,11 @@ function suite(title, { churn, strategy }) {
 
     async function through(work) {
       const from = rig.kills;
-      do await work();
-      while (churn && rig.kills < from + 2);
+      await work();
+      while (churn && rig.kills < from + 2) {
+        await sleep(10);
+        await work();
+      }
     }
 
     test('reads', () => through(async () => {
@@ -107,9 +111,12 @@ function suite(title, { churn, strategy }) {
     test('the node\'s own refusals keep their meaning', () => through(async () => {
       const poor = new Wallet(Wallet.createRandom().privateKey, provider);
       const fees = { gasLimit: 21_000, maxFeePerGas: 10n ** 10n, maxPriorityFeePerGas: 1n, nonce: 0, value: 1n, to: wallet.address };
-      assert.ok(isError(await failure(poor.sendTransaction(fees)), 'INSUFFICIENT_FUNDS'));
-      const used = await failure(wallet.sendTransaction(fees));
-      assert.ok(isError(used, 'NONCE_EXPIRED'), used);
+      // A node that dies between a transaction and its answer may have taken it: then another's opinion is not passed on.
+      const unknown = (error) => churn && error.message.includes('outcome of this call is unknown');
+      for (const [from, code] of [[poor, 'INSUFFICIENT_FUNDS'], [wallet, 'NONCE_EXPIRED']]) {
+        const refused = await failure(from.sendTransaction(fees));
+        assert.ok(isError(refused, code) || unknown(refused), refused);
+      }
     }));
 
     test('logs by filter object', () => through(async () => {

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   BaseError, ContractFunctionRevertedError, InsufficientFundsError, NonceTooLowError, TransactionReceiptNotFoundError,
@@ -18,7 +19,8 @@ const { abi, bytecode } = JSON.parse(readFileSync(new URL('counter.json', import
 const bare = process.env.LIVECHAIN_BIN === 'direct';
 const MNEMONIC = 'test test test test test test test test test test test junk';
 const account = mnemonicToAccount(MNEMONIC, { addressIndex: 0 });
-const friend = mnemonicToAccount(MNEMONIC, { addressIndex: 1 }).address;
+const addresses = Array.from({ length: 10 }, (_, addressIndex) => mnemonicToAccount(MNEMONIC, { addressIndex }).address);
+const friend = addresses[1];
 
 /** What the revert that made a call fail says, as viem decodes it. */
 async function revertOf(promise) {
@@ -74,8 +76,11 @@ function suite(title, { churn, strategy }) {
     /** Does it once in peace; under churn goes on until nodes have died and returned under it. */
     async function through(work) {
       const from = rig.kills;
-      do await work();
-      while (churn && rig.kills < from + 2);
+      await work();
+      while (churn && rig.kills < from + 2) {
+        await sleep(10);
+        await work();
+      }
     }
 
     test('reads', () => through(async () => {
@@ -149,18 +154,19 @@ function suite(title, { churn, strategy }) {
         const serializedTransaction = await from.signTransaction(request);
         return reader.sendRawTransaction({ serializedTransaction }).then(() => assert.fail('taken'), (error) => error);
       };
-      assert.match((await refused(poor, 0)).details, /insufficient funds/i);
-      assert.match((await refused(account, 0)).details, /nonce too low/i);
-      await assert.rejects(
-        writer.sendTransaction({ account: poor, to: friend, value: 1n, ...fees }),
-        (error) => error.walk((cause) => cause instanceof InsufficientFundsError) !== null,
-      );
-      await assert.rejects(
-        writer.sendTransaction({ to: friend, value: 1n, ...fees }),
-        (error) => error.walk((cause) => cause instanceof NonceTooLowError) !== null,
-      );
+      // A node that dies between a transaction and its answer may have taken it: then another's opinion is not passed on.
+      const unknown = (error) => churn && /outcome of this call is unknown/.test(error.details);
+      for (const [from, words, type] of [[poor, /insufficient funds/i, InsufficientFundsError], [account, /nonce too low/i, NonceTooLowError]]) {
+        const raw = await refused(from, 0);
+        assert.ok(unknown(raw) || words.test(raw.details), raw.details);
+        await assert.rejects(
+          writer.sendTransaction({ account: from, to: friend, value: 1n, ...fees }),
+          (error) => unknown(error) || error.walk((cause) => cause instanceof type) !== null,
+        );
+      }
       await assert.rejects(reader.getTransactionReceipt({ hash: `0x${'ab'.repeat(32)}` }), TransactionReceiptNotFoundError);
-      await assert.rejects(reader.request({ method: 'eth_doesNotExist' }), (error) => error.code === -32601 || error.code === -32600);
+      // A node that cannot be asked might have had the method: only when all say no is it certain.
+      if (!churn) await assert.rejects(reader.request({ method: 'eth_doesNotExist' }), (error) => error.code === -32601);
     }));
 
     test('logs by range, by block and by topic', () => through(async () => {
@@ -216,8 +222,7 @@ function suite(title, { churn, strategy }) {
       const [id, block, revert, none, ...balances] = await Promise.all([
         batched.getChainId(), batched.getBlock({ blockNumber: 0n }),
         revertOf(batched.readContract({ address: counter, abi, functionName: 'refuse' })), missing,
-        ...Array.from({ length: 50 }, (_, index) =>
-          batched.getBalance({ address: mnemonicToAccount(MNEMONIC, { addressIndex: index % 10 }).address })),
+        ...Array.from({ length: 50 }, (_, index) => batched.getBalance({ address: addresses[index % 10] })),
       ]);
       assert.equal(id, CHAIN_ID);
       assert.equal(block.number, 0n);

@@ -156,12 +156,13 @@ def test_reverts_are_decoded(rig):
 
 def test_refusals_of_the_node_keep_their_meaning(rig):
     def work():
-        stranger = Account.create()
-        for who, pattern in ((stranger, "(?i)insufficient funds"), (ACCOUNT, "(?i)nonce too low")):
+        # A node that dies between a transaction and its answer may have taken it: then another's opinion is not passed on.
+        unknown = "|the outcome of this call is unknown" if rig.churn else ""
+        for who, pattern in ((Account.create(), "insufficient funds"), (ACCOUNT, "nonce too low")):
             signed = who.sign_transaction(
                 {"chainId": rig.chain_id, "nonce": 0, "gas": 21_000, "to": ACCOUNT.address, "value": 1, "gasPrice": 10**10}
             )
-            with pytest.raises(Web3RPCError, match=pattern):
+            with pytest.raises(Web3RPCError, match=f"(?i){pattern}{unknown}"):
                 rig.w3.eth.send_raw_transaction(signed.raw_transaction)
 
     rig.through(work)
