@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use config::{Config, GivenEnvironment};
 use perf::load::{self, Arrival, Plan, Target};
@@ -126,7 +126,12 @@ fn show(args: &Args) -> Result<(), String> {
     let (tell, told) = mpsc::channel();
     let proxy = std::thread::Builder::new()
         .name("control-plane".to_owned())
-        .spawn(move || node::run_until(config, stopped, |running| drop(tell.send(running))))
+        .spawn(move || {
+            let shard_main = crate::data_plane::SHARD_MAIN;
+            node::run_until(config, shard_main, stopped, |running| {
+                drop(tell.send(running))
+            })
+        })
         .map_err(|error| error.to_string())?;
     let Ok(running) = told.recv() else {
         return proxy
@@ -161,14 +166,14 @@ fn show(args: &Args) -> Result<(), String> {
 
 /// Shows the table until the node has ended or the time is up.
 fn watch(args: &Args, running: &Running) {
-    let began = Instant::now();
+    let began_ns = rt::clock::read();
     let redraw = std::io::stdout().is_terminal();
     let mut drawn_lines = 0;
     loop {
         std::thread::sleep(Duration::from_secs(if redraw { 1 } else { 5 }));
-        let over = args
-            .seconds
-            .is_some_and(|most| began.elapsed() >= Duration::from_secs(most));
+        let over = args.seconds.is_some_and(|most| {
+            rt::clock::read().saturating_sub(began_ns) >= most.saturating_mul(1_000_000_000)
+        });
         let Some(snapshot) = running.scrape() else {
             return;
         };

@@ -47,7 +47,7 @@ fn start(config: Config) -> ExitCode {
     if let Err(error) = rt::probe::raise_nofile() {
         eprintln!("the limit of open files could not be raised: {error}");
     }
-    match node::run(config) {
+    match node::run(config, crate::data_plane::SHARD_MAIN) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

@@ -10,11 +10,11 @@ use rt::{Doorbell, Options, ShardHandle};
 use telemetry::{AccessLog, EventReceiver, Snapshot};
 use tokio::sync::Notify;
 
+use crate::control::connections::ConnectionBudget;
 use crate::control::{
-    ChainReadiness, Epoch, LANE_CAPACITY, Letter, Probe, Reply, Report, Resolved, ShardLane,
+    ChainReadiness, Epoch, LANE_CAPACITY, Letter, Probe, Reply, Report, Resolved, Seat, ShardLane,
+    ShardMain,
 };
-use crate::data_plane::connections::ConnectionBudget;
-use crate::data_plane::inbox::{self, Seat};
 
 /// Events that one shard may have on their way to the access log; past that they are dropped and counted.
 const EVENT_QUEUE_CAPACITY: usize = 8192;
@@ -39,7 +39,11 @@ impl Fleet {
     ///
     /// # Errors
     /// One sentence: why a shard could not be started.
-    pub fn start(config: &Config, cpus: &[usize]) -> Result<(Self, EventReceiver), String> {
+    pub fn start(
+        config: &Config,
+        cpus: &[usize],
+        shard_main: ShardMain,
+    ) -> Result<(Self, EventReceiver), String> {
         let (access_log, events) = AccessLog::new(cpus.len(), EVENT_QUEUE_CAPACITY);
         let reported = Arc::new(Notify::new());
         let notify = reported.clone();
@@ -74,7 +78,7 @@ impl Fleet {
                         tracing::error!(%error, "a shard has no doorbell: its letters are late")
                     }
                 }
-                inbox::run(seat).await;
+                shard_main(seat).await;
             })
             .map_err(|error| error.to_string())?;
             shards.push(Shard { lane, handle });
@@ -125,18 +129,19 @@ impl Fleet {
 
     /// Asks every shard which upstreams it would use; None for one that does not answer within `within`.
     pub async fn readiness(&self, within: Duration) -> Vec<Option<Vec<ChainReadiness>>> {
-        let deadline = tokio::time::Instant::now() + within;
-        let mut answers = Vec::new();
-        for pending in self.post(|| Letter::Readiness) {
-            let answer = match pending {
-                Some(pending) => tokio::time::timeout_at(deadline, pending).await.ok(),
-                None => None,
-            };
-            answers.push(match answer {
-                Some(Ok(Reply::Ready(chains))) => Some(chains),
-                _ => None,
-            });
-        }
+        let asked = self.post(|| Letter::Readiness);
+        let mut answers = vec![None; asked.len()];
+        let all = async {
+            for (slot, pending) in answers.iter_mut().zip(asked) {
+                if let Some(pending) = pending
+                    && let Ok(Reply::Ready(chains)) = pending.await
+                {
+                    *slot = Some(chains);
+                }
+            }
+        };
+        // One that does not answer leaves those behind it unheard too: they are asked again by the next question.
+        let _ = tokio::time::timeout(within, all).await;
         answers
     }
 

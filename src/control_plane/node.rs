@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use config::{Config, LogFormat, LogLevel, LogPath};
 use engine::index::{ChainIndex, UpstreamIndex};
@@ -17,8 +17,7 @@ use super::fleet::{self, Fleet};
 use super::resolve::{self, ResolveOptions, Target};
 use super::scrape::{self, Process, SHARD_ANSWER_TIMEOUT};
 use super::tls;
-use crate::control::{Epoch, Resolved};
-use crate::data_plane::snapshot;
+use crate::control::{Epoch, Resolved, ShardMain, dimensions};
 
 /// How long the access log may take to write what is left at the end.
 const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(2);
@@ -46,9 +45,9 @@ impl Running {
 ///
 /// # Errors
 /// One sentence: why it could not start, or what ended it.
-pub fn run(config: Config) -> Result<(), String> {
+pub fn run(config: Config, shard_main: ShardMain) -> Result<(), String> {
     let (_keep, never) = oneshot::channel();
-    run_until(config, never, drop)
+    run_until(config, shard_main, never, drop)
 }
 
 /// Runs a node until a signal, or until `stop` is sent to, has drained it; says when all shards listen.
@@ -57,6 +56,7 @@ pub fn run(config: Config) -> Result<(), String> {
 /// As [`run`].
 pub fn run_until(
     config: Config,
+    shard_main: ShardMain,
     stop: oneshot::Receiver<()>,
     ready: impl FnOnce(Running),
 ) -> Result<(), String> {
@@ -65,7 +65,7 @@ pub fn run_until(
         .enable_all()
         .build()
         .map_err(|error| format!("the control plane's runtime could not be made: {error}"))?;
-    let ended = runtime.block_on(serve(config, stop, ready));
+    let ended = runtime.block_on(serve(config, shard_main, stop, ready));
     // A name lookup that hangs must not keep the process from ending.
     runtime.shutdown_timeout(Duration::from_millis(100));
     ended
@@ -73,15 +73,14 @@ pub fn run_until(
 
 async fn serve(
     config: Config,
+    shard_main: ShardMain,
     stop: oneshot::Receiver<()>,
     ready: impl FnOnce(Running),
 ) -> Result<(), String> {
-    let started = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let started = rt::clock::unix();
     let signal = signal()?;
     let cpus = fleet::cpus(&config.server.cores)?;
-    let dimensions = Arc::new(snapshot::dimensions(&config, cpus.len()));
+    let dimensions = Arc::new(dimensions::dimensions(&config, cpus.len()));
     let server_tls = tls::server(&config)?;
     let upstream_tls = tls::upstreams(&config)?;
     let listener = match config.server.admin {
@@ -92,7 +91,7 @@ async fn serve(
                 .map_err(|error| format!("cannot listen on {address} (server.admin): {error}"))?,
         ),
     };
-    let (fleet, events) = Fleet::start(&config, &cpus)?;
+    let (fleet, events) = Fleet::start(&config, &cpus, shard_main)?;
     let epoch = Arc::new(Epoch {
         number: 1,
         server_tls,
@@ -279,10 +278,7 @@ impl AdminBackend for Node {
     }
 
     fn started(&self) -> (Duration, Duration) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        (self.started, now.saturating_sub(self.started))
+        (self.started, rt::clock::unix().saturating_sub(self.started))
     }
 }
 
@@ -387,5 +383,5 @@ fn install_log(config: &Config) {
         LogLevel::Debug => telemetry::log::LogLevel::Debug,
         LogLevel::Trace => telemetry::log::LogLevel::Trace,
     };
-    drop(telemetry::log::install(format, level));
+    drop(telemetry::log::install(format, level, rt::clock::unix));
 }

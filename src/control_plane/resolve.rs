@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use telemetry::ResolveOutcome;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 
 /// Addresses kept of one host. More would only lengthen the time until a dead host is given up.
 const MAX_ADDRESSES: usize = 16;
@@ -193,7 +193,7 @@ pub async fn keep_resolved(
     mut publish: impl FnMut(Vec<Resolution>),
     mut count: impl FnMut(ResolveOutcome),
 ) {
-    let started = Instant::now();
+    let started_ns = rt::clock::read();
     let mut targets = targets;
     targets.sort();
     targets.dedup();
@@ -202,7 +202,11 @@ pub async fn keep_resolved(
     loop {
         let mut news = Vec::new();
         for (target, found) in look_up_all(&targets, options.timeout, first).await {
-            let observed = book.observe(&target, found, started.elapsed());
+            let observed = book.observe(
+                &target,
+                found,
+                Duration::from_nanos(rt::clock::read().saturating_sub(started_ns)),
+            );
             if target.literal().is_none() {
                 count(observed.outcome);
             }

@@ -11,12 +11,12 @@ use wire::http1::{self, HeadLimits};
 
 use super::asked::RequestContext;
 use super::client_body::{self, BodyRead, Unreadable};
-use super::connections::ConnectionPermit;
 use super::incoming::{Incoming, Wants};
 use super::pipeline::{self, Done, Served};
 use super::relay::ClientRelay;
 use super::reply::{self, Page};
 use super::worker::{Seat, Worker};
+use crate::control::connections::ConnectionPermit;
 
 /// What is kept for one connection.
 pub struct Client {

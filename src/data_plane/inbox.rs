@@ -5,30 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mailbox::control::Ack;
-use telemetry::AccessLog;
 
-use super::connections::ConnectionBudget;
 use super::listener::Listeners;
 use super::prober;
 use super::snapshot;
 use super::worker::Worker;
-use crate::control::{Epoch, Letter, Reply, ReportLane, ShardInbox};
-
-/// What a shard is given before it has a configuration.
-pub struct Seat {
-    /// Its number, from 0.
-    pub number: usize,
-    /// Its letters.
-    pub inbox: ShardInbox,
-    /// Where it reports what others should know.
-    pub reports: ReportLane,
-    /// Where its events go.
-    pub events: AccessLog,
-    /// Connections of the process.
-    pub connections: ConnectionBudget,
-    /// Decides every draw, and makes request ids.
-    pub seed: u64,
-}
+use crate::control::{Epoch, Letter, Reply, Seat, ShardInbox};
 
 /// How often idle upstream connections are looked through.
 const REAP_EVERY_NS: u64 = 1_000_000_000;

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use rt::{Conn, ListenOptions, Listener, Stream};
 use telemetry::ConnectionRefusal;
 use wire::http1::{self, BodyLength, Connection, ResponseParts, Version};
-use wire::splice;
 
 use super::connection;
+use super::respond::{self, Refusal};
 use super::worker::Worker;
 
 /// The listeners of one shard.
@@ -97,7 +97,14 @@ async fn turn_away(worker: Rc<Worker>, stream: Stream) {
         return;
     }
     let mut body = Vec::new();
-    splice::write_error(&mut body, None, -32005, "too many connections", None);
+    respond::write_refusal(
+        &mut body,
+        &Refusal {
+            id: None,
+            code: -32005,
+            message: "too many connections",
+        },
+    );
     let mut out = Vec::new();
     http1::write_response_head(
         &mut out,

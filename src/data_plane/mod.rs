@@ -16,7 +16,6 @@ pub mod call;
 pub mod catalog;
 pub mod client_body;
 pub mod connection;
-pub mod connections;
 pub mod inbox;
 pub mod incoming;
 pub mod listener;
@@ -34,3 +33,6 @@ pub mod upstream;
 pub mod worker;
 
 pub use catalog::catalog;
+
+/// What every shard runs.
+pub const SHARD_MAIN: crate::control::ShardMain = |seat| Box::pin(inbox::run(seat));

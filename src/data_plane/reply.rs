@@ -2,10 +2,10 @@
 
 use telemetry::RequestRefusal;
 use wire::http1::{self, BodyLength, Connection, ResponseParts};
-use wire::splice;
 
 use super::incoming::Incoming;
 use super::pipeline::{Explain, Served};
+use super::respond::{self, Refusal};
 use super::worker::Worker;
 
 /// An answer that needs no call.
@@ -74,7 +74,14 @@ pub fn refusal(_incoming: &Incoming, status: u16, why: RequestRefusal) -> Page {
 pub fn write_page(out: &mut Vec<u8>, incoming: &Incoming, page: &Page, close: bool) {
     let mut body = Vec::new();
     if let Some((code, message)) = page.error {
-        splice::write_error(&mut body, None, code, message, None);
+        respond::write_refusal(
+            &mut body,
+            &Refusal {
+                id: None,
+                code,
+                message,
+            },
+        );
     }
     let mut extra = incoming.cors.clone();
     extra.extend_from_slice(&page.headers);

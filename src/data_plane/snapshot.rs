@@ -5,8 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use config::{Compression, Config};
-use engine::breaker::State;
+use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
     BreakerConfig, ChainConfig, MethodSet, RetryBudgetConfig, ShardConfig, UpstreamConfig,
@@ -22,9 +21,6 @@ use super::upstream::Upstream;
 use super::upstream::dial::Target;
 use super::upstream::pool::{Pool, PoolLimits};
 use crate::control::Epoch;
-
-/// The breaker's states in the order of their index in metrics and events.
-pub const BREAKER_STATES: [State; 3] = [State::Closed, State::Open, State::HalfOpen];
 
 /// Text shorter than this is no key, and would match anywhere.
 const MIN_SECRET_BYTES: usize = 8;
@@ -320,41 +316,4 @@ fn request_prefix(configured: &config::Upstream) -> Option<Vec<u8>> {
 /// A duration in nanoseconds; five hundred years saturate.
 pub fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// What metrics and events are split by under this configuration.
-pub fn dimensions(config: &Config, shards: usize) -> telemetry::Dimensions {
-    telemetry::Dimensions {
-        shards,
-        chains: config
-            .chains
-            .iter()
-            .map(|chain| telemetry::ChainDimension {
-                name: chain.name.clone(),
-                upstreams: chain
-                    .upstreams
-                    .iter()
-                    .map(|upstream| telemetry::UpstreamDimension {
-                        name: upstream.name.clone(),
-                        provider: upstream.provider.clone(),
-                    })
-                    .collect(),
-            })
-            .collect(),
-        methods: method::all().map(|(_, name, _)| name).collect(),
-        strategies: engine::strategy::REGISTRY
-            .iter()
-            .map(|kind| kind.name)
-            .collect(),
-        fault_classes: engine::fault::FaultClass::ALL
-            .iter()
-            .map(|class| class.label())
-            .collect(),
-        breaker_states: BREAKER_STATES.iter().map(|state| state.label()).collect(),
-        exclusions: engine::eligibility::LeftOutBy::ALL
-            .iter()
-            .map(|why| why.label())
-            .collect(),
-        version: env!("CARGO_PKG_VERSION"),
-    }
 }

@@ -15,10 +15,10 @@ use telemetry::{
 };
 use wire::params::Scratch;
 
-use super::connections::ConnectionBudget;
 use super::snapshot::{Built, Chain, nanos};
 use super::upstream::Upstream;
 use super::upstream::exchange::AnswerLimits;
+use crate::control::connections::ConnectionBudget;
 use crate::control::{ChainReadiness, Epoch, Probe, Resolved};
 
 /// The limits of the configuration, in the units of the data plane.
@@ -139,7 +139,7 @@ impl Drop for Seat {
 
 impl Worker {
     /// A shard about to serve. The seat's seed decides every draw of the engine and makes request ids.
-    pub fn new(seat: &super::inbox::Seat, epoch: Arc<Epoch>, built: Built) -> Rc<Self> {
+    pub fn new(seat: &crate::control::Seat, epoch: Arc<Epoch>, built: Built) -> Rc<Self> {
         let (number, seed) = (seat.number, seat.seed);
         let server = &epoch.config.server;
         let limits = Limits {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 static BASE: OnceLock<Instant> = OnceLock::new();
 
@@ -16,11 +16,16 @@ pub fn read() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
 
-/// Wall time in whole seconds since 1970, for what other machines say about time (HTTP dates). May jump; never use it to wait.
+/// Wall time since 1970, for what people and other machines say about time. May jump; never use it to wait.
+pub fn unix() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Wall time in whole seconds since 1970 (HTTP dates).
 pub fn unix_s() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    unix().as_secs()
 }
 
 /// The time of this shard's current turn, in nanoseconds since the process's base.

@@ -6,7 +6,7 @@ use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -128,14 +128,19 @@ pub fn set_level(to: LogLevel) {
     tracing::callsite::rebuild_interest_cache();
 }
 
-/// Sends the process's `tracing` events to stderr from now on. Once a process.
+/// Sends the process's `tracing` events to stderr from now on; `clock` says the wall time since the Unix epoch. Once a process.
 ///
 /// # Errors
 /// When something else has taken the process's log already.
-pub fn install(format: LogFormat, initial: LogLevel) -> Result<(), SetGlobalDefaultError> {
+pub fn install(
+    format: LogFormat,
+    initial: LogLevel,
+    clock: fn() -> Duration,
+) -> Result<(), SetGlobalDefaultError> {
     set_level(initial);
     tracing::subscriber::set_global_default(Registry::default().with(Lines {
         format,
+        clock,
         write: to_stderr,
     }))
 }
@@ -148,6 +153,8 @@ fn to_stderr(line: &str) {
 /// The layer: events to lines.
 struct Lines<W> {
     format: LogFormat,
+    /// Wall time since the Unix epoch, for a line's own time.
+    clock: fn() -> Duration,
     write: W,
 }
 
@@ -169,11 +176,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        // The one place where telemetry reads a clock: a log line's own time.
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let unix_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        let unix_us = u64::try_from((self.clock)().as_micros()).unwrap_or(u64::MAX);
         (self.write)(&render(self.format, unix_us, event));
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use telemetry::{AttemptOutcome, CallOutcome, Metric, Snapshot};
 
-use crate::data_plane::snapshot::BREAKER_STATES;
+use crate::control::dimensions::BREAKER_STATES;
 
 /// The table as text.
 pub fn render(snapshot: &Snapshot) -> String {

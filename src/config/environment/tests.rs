@@ -1,3 +1,5 @@
+//! Variables and files: what is replaced, what is refused, and that no value is shown.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Scalars: durations, sizes, shares and words, each at its edges.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! URLs of upstreams: what is taken, what is refused and why, and that no key shows.
+
 use proptest::prelude::*;
 
 use super::*;

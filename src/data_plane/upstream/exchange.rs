@@ -132,9 +132,42 @@ pub struct Long {
     pub rest: Rest,
 }
 
+/// A connection in the middle of an exchange. Dropped, it is cut: the upstream learns at once that nobody listens, and
+/// nothing of this exchange can reach the next one.
+struct InExchange(Option<Conn>);
+
+impl InExchange {
+    /// The exchange ended cleanly.
+    fn end(mut self) -> Option<Conn> {
+        self.0.take()
+    }
+
+    async fn recv(&self) -> io::Result<Option<rt::Chunk>> {
+        match &self.0 {
+            Some(conn) => conn.recv().await,
+            None => Ok(None),
+        }
+    }
+
+    async fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
+        match &self.0 {
+            Some(conn) => conn.send(bytes).await,
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Drop for InExchange {
+    fn drop(&mut self) {
+        if let Some(conn) = self.0.take() {
+            conn.abort();
+        }
+    }
+}
+
 /// The part of a long answer that is still to come.
 pub struct Rest {
-    conn: Conn,
+    conn: InExchange,
     slot: Slot,
     body: Body,
     keep_alive: bool,
@@ -263,6 +296,7 @@ async fn converse(
     conn: Conn,
     slot: Slot,
 ) -> Result<Received, Broken> {
+    let conn = InExchange(Some(conn));
     let mut request = rt::take_buffer();
     http1::write_request_head(
         &mut request,
@@ -335,7 +369,11 @@ struct Head {
 }
 
 /// Receives until the head of the answer is whole; it is at the front of `inbox` then.
-async fn read_head(conn: &Conn, inbox: &mut Vec<u8>, reached: &Reached) -> Result<Head, Broken> {
+async fn read_head(
+    conn: &InExchange,
+    inbox: &mut Vec<u8>,
+    reached: &Reached,
+) -> Result<Head, Broken> {
     let limits = HeadLimits::default();
     let fault = |rule| Broken::Fault(Fault::new(FaultClass::Transport, rule));
     let mut interim_heads = 0;
@@ -470,8 +508,14 @@ fn front_is_a_result(held: &[u8], id: u64) -> Result<bool, Broken> {
 }
 
 /// The connection goes back to the pool if its exchange ended cleanly and both sides keep it.
-fn settle(conn: Conn, slot: Slot, body: &Body, keep_alive: bool) {
-    if keep_alive && body.ended() && !body.surplus() && conn.is_quiet() {
+fn settle(conn: InExchange, slot: Slot, body: &Body, keep_alive: bool) {
+    if !body.ended() || body.surplus() {
+        return;
+    }
+    if let Some(conn) = conn.end()
+        && keep_alive
+        && conn.is_quiet()
+    {
         slot.keep(conn, rt::now());
     }
 }

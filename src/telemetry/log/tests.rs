@@ -12,6 +12,7 @@ fn logged(format: LogFormat, body: impl FnOnce()) -> Vec<String> {
     let sink = lines.clone();
     let layer = Lines {
         format,
+        clock: || std::time::Duration::from_secs(1_700_000_000),
         write: move |line: &str| sink.lock().unwrap().push(line.to_owned()),
     };
     tracing::subscriber::with_default(Registry::default().with(layer), body);

@@ -1,3 +1,5 @@
+//! Patterns and the order of the rules that hang on them.
+
 use super::*;
 
 fn pattern(text: &str) -> MethodPattern {

@@ -1,13 +1,19 @@
-//! The letters between the control plane and the shards. Both planes import this file and neither
-//! imports the other. Plain data: nothing here acts.
+//! What the control plane and the shards have in common: the letters between them, and what a shard is given at its start.
+//! Both planes import this module and neither imports the other. Plain data: nothing here acts.
+
+pub mod connections;
+pub mod dimensions;
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use config::Config;
 use engine::index::{ChainIndex, UpstreamIndex};
 use mailbox::control::{Receiver, Sender};
-use telemetry::{Dimensions, Snapshot};
+use telemetry::{AccessLog, Dimensions, Snapshot};
+
+use connections::ConnectionBudget;
 
 /// Letters that one shard's lane holds at most. The control plane sends few and waits for the answers.
 pub const LANE_CAPACITY: usize = 64;
@@ -20,6 +26,25 @@ pub type ShardLane = Sender<Letter, Reply>;
 
 /// Where a shard reports what the other shards should know.
 pub type ReportLane = Sender<Report, ()>;
+
+/// What a shard runs, on its own thread, until it has drained.
+pub type ShardMain = fn(Seat) -> Pin<Box<dyn Future<Output = ()>>>;
+
+/// What a shard is given before it has a configuration.
+pub struct Seat {
+    /// Its number, from 0.
+    pub number: usize,
+    /// Its letters.
+    pub inbox: ShardInbox,
+    /// Where it reports what others should know.
+    pub reports: ReportLane,
+    /// Where its events go.
+    pub events: AccessLog,
+    /// Connections of the process.
+    pub connections: ConnectionBudget,
+    /// Decides every draw, and makes request ids.
+    pub seed: u64,
+}
 
 /// One immutable configuration, with what was derived from it once for all shards.
 pub struct Epoch {
