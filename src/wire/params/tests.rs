@@ -1,3 +1,5 @@
+//! What is seen inside params and errors, and what is left opaque.
+
 use super::*;
 use crate::response::{Reply, parse_reply};
 
