@@ -51,11 +51,7 @@ impl Chain {
         left_out.take(LeftOutBy::Quarantined, &mut rest, quarantined);
         let held = self.having(rest, |_, upstream| !upstream.throttle.admits(now));
         left_out.take(LeftOutBy::HoldOff, &mut rest, held);
-        // A call with an effect is no probe: what it finds out may cost the client a doubt.
-        let may_probe = request.effect == Effect::None;
-        let open = self.having(rest, |_, upstream| {
-            !upstream.breaker.admits(now) || !may_probe && upstream.breaker.wants_probe(now)
-        });
+        let open = self.having(rest, |_, upstream| !upstream.breaker.admits(now));
         left_out.take(LeftOutBy::BreakerOpen, &mut rest, open);
         let banned = self.having(rest, |_, upstream| {
             upstream.bans.contains(request.method, now)
@@ -63,6 +59,14 @@ impl Chain {
         left_out.take(LeftOutBy::Banned, &mut rest, banned);
         let late = self.having(rest, |index, _| self.heads.is_late(index, now));
         left_out.take(LeftOutBy::Lagging, &mut rest, late);
+        // A call with an effect is a probe only where nobody else could take it: what it finds out may cost the client a
+        // doubt, but a client that does nothing else than write must not be left with the upstreams that are down.
+        if request.effect != Effect::None {
+            let waiting = self.having(rest, |_, upstream| upstream.breaker.wants_probe(now));
+            if !rest.minus(waiting).is_empty() {
+                left_out.take(LeftOutBy::BreakerOpen, &mut rest, waiting);
+            }
+        }
         (rest, left_out)
     }
 

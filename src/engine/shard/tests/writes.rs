@@ -160,3 +160,16 @@ fn calls_with_effects_never_explore() {
         bench.poll(&mut call);
     }
 }
+
+#[test]
+fn a_write_is_the_probe_where_nobody_else_is_left() {
+    let mut bench = Bench::new(2);
+    bench.trip(A);
+    bench.now = bench.view(A).open_until.unwrap();
+    let mut call = bench.begin(signed());
+    let (attempt, upstream, _) = bench.dispatched(&mut call);
+    assert_eq!(upstream, B);
+    bench.fail(&mut call, attempt, FaultClass::Transport);
+    let (_, upstream, _) = bench.dispatched(&mut call);
+    assert_eq!(upstream, A, "it may be back, and nobody else can tell");
+}
