@@ -124,7 +124,7 @@ pub fn write_fault(
             out,
             Some(id),
             -32000,
-            "the outcome of this call is unknown: it may have been carried out, and was not sent again",
+            "the outcome of this call is unknown: it may have been carried out, so look before you send it again",
             None,
         );
         return Status::OK;

@@ -141,14 +141,6 @@ impl Setup {
         proxy
     }
 
-    /// Starts the proxy and waits until it lives: ready it may never be.
-    pub fn start_unready(self) -> Proxy {
-        let mut proxy = self.spawn();
-        proxy.wait_for("/livez");
-        until("the data port", || TcpStream::connect(proxy.rpc).ok());
-        proxy
-    }
-
     fn spawn(self) -> Proxy {
         let folder = tempfile::tempdir().expect("a folder");
         let (rpc, admin) = (free_port(), free_port());
