@@ -119,6 +119,7 @@ async fn serve(
         let node = node.clone();
         async move { node.fleet.pass_reports_on().await }
     });
+    let rotation = tokio::spawn(reopen_log_on_hangup(node.clone()));
     // Ready means that a call can be served: addresses first, if they can be had at all.
     let _ = tokio::time::timeout(Duration::from_secs(5), first_resolution).await;
     let admin = listener
@@ -148,12 +149,13 @@ async fn serve(
         tracing::warn!(cut, "connections were cut at the end of the drain");
     }
     resolver.abort();
+    rotation.abort();
     reports.abort();
     drop(stop_admin);
     if let Some(task) = admin_task {
         drop(task.await);
     }
-    drop((resolver.await, reports.await));
+    drop((resolver.await, reports.await, rotation.await));
     let joined = match Arc::into_inner(node) {
         Some(node) => {
             let joined = node.fleet.join();
@@ -208,6 +210,19 @@ fn signal() -> Result<impl Future<Output = ()>, String> {
             _ = interrupt.recv() => (),
         }
     })
+}
+
+/// SIGHUP means that the log's file was moved away: it is opened anew.
+async fn reopen_log_on_hangup(node: Arc<Node>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        if let Some(log) = &node.log {
+            log.reopen();
+        }
+    }
 }
 
 /// What the control plane holds.

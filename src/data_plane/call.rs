@@ -17,7 +17,8 @@ use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::Reached;
-use super::upstream::judge::{Answer, Judged};
+use super::upstream::judge::{Answer, Bytes, Judged, Kind};
+use super::verify;
 use super::worker::Worker;
 
 /// How a call ended, as far as the client is concerned.
@@ -135,13 +136,41 @@ impl<'q> LiveCall<'q> {
                 None => self.next().await,
             };
             match step {
-                Next::Settled(settled) => return settled,
+                Next::Settled(settled) => return self.verified(settled).await,
                 Next::Dispatch(dispatch) => {
                     if let Some(begun) = self.attempt(dispatch, budget, may_stream).await {
                         return Settled::Long(begun);
                     }
                 }
             }
+        }
+    }
+
+    /// The same, unless a transaction that seems refused turns out to have been taken before.
+    async fn verified(&self, settled: Settled) -> Settled {
+        let doubt = match &settled {
+            Settled::Answer {
+                fault: Some(fault), ..
+            } => verify::is_in_doubt(self.question, fault, self.attempts),
+            _ => false,
+        };
+        let upstream = self
+            .last_upstream
+            .filter(|_| doubt)
+            .and_then(|index| self.worker.upstream(self.question.route.chain, index));
+        let Some(upstream) = upstream else {
+            return settled;
+        };
+        match verify::known_hash(self.question, upstream).await {
+            Some(hash) => Settled::Answer {
+                answer: Answer {
+                    bytes: Bytes::Own(Vec::new()),
+                    kind: Kind::Made(hash),
+                },
+                own_id_sent: false,
+                fault: None,
+            },
+            None => settled,
         }
     }
 

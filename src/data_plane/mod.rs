@@ -30,6 +30,7 @@ pub mod route;
 pub mod snapshot;
 pub mod transaction;
 pub mod upstream;
+pub mod verify;
 pub mod worker;
 
 pub use catalog::catalog;

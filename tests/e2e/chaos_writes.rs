@@ -197,3 +197,32 @@ fn a_write_in_a_batch_is_sent_once_and_spares_the_others() {
     assert_eq!(pair.a.hits(fired), 1);
     assert_eq!(counts(&pair, SEND), (1, 0));
 }
+
+#[test]
+fn a_nonce_that_an_earlier_attempt_used_up_is_a_success() {
+    let by_hash = "eth_getTransactionByHash";
+    for (known, result) in [(true, "{\"nonce\":\"0x0\"}"), (false, "null")] {
+        let pair = Pair::start();
+        let lost = pair
+            .a
+            .inject(Rule::always(Fault::ResetBeforeAnswer).for_method(SEND_RAW));
+        pair.b
+            .inject(Rule::always(Fault::rpc_error(-32000, "nonce too low")).for_method(SEND_RAW));
+        let asked = pair
+            .b
+            .inject(Rule::always(Fault::RawResult(result.to_owned())).for_method(by_hash));
+        let response = pair.proxy.post(&raw_call());
+        assert!(pair.a.hits(lost) >= 1 && pair.b.hits(asked) == 1);
+        if known {
+            assert_eq!(ok(&response), HASH);
+        } else {
+            assert_eq!(error_of(&response.json()), (-32000, "nonce too low"));
+        }
+    }
+    // Without an earlier attempt the node's word stands, and nobody is asked.
+    let pair = Pair::start();
+    pair.a
+        .inject(Rule::always(Fault::rpc_error(-32000, "nonce too low")).for_method(SEND_RAW));
+    assert_eq!(error_of(&pair.proxy.post(&raw_call()).json()).0, -32000);
+    assert_eq!(pair.a.counters().method(by_hash), 0);
+}
