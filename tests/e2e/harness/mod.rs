@@ -9,7 +9,7 @@ mod proxy;
 pub use calls::{Expected, balance_call, error_of, ok};
 pub use http::{Client, Response, post_bytes};
 pub use pair::Pair;
-pub use proxy::{Proxy, Setup, until};
+pub use proxy::{Proxy, Setup, free_port, until};
 
 use perf::provider::{Handle, Options, Provider};
 

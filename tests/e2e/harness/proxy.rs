@@ -28,7 +28,7 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 
 /// A port that nobody else is given: below the range that the kernel takes for outgoing connections, apart for each
 /// test process. Two listeners with SO_REUSEPORT would share a port without a word, hence the care.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let offset = std::process::id().wrapping_mul(61) + NEXT.fetch_add(1, Ordering::Relaxed);
