@@ -162,7 +162,7 @@ impl Client {
         started_ns: u64,
     ) -> Then {
         self.worker.recorder.borrow_mut().request_refused(why);
-        let page = reply::refusal(incoming, status, why);
+        let page = reply::refusal(status, why);
         self.send_page(incoming, &page, true, started_ns).await
     }
 

@@ -57,7 +57,7 @@ impl Page {
 }
 
 /// The page for a request that cannot be served; its connection closes.
-pub fn refusal(_incoming: &Incoming, status: u16, why: RequestRefusal) -> Page {
+pub fn refusal(status: u16, why: RequestRefusal) -> Page {
     let message = match why {
         RequestRefusal::BadHead => "malformed HTTP request",
         RequestRefusal::HeadTooLarge => "request head too large",

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod batches;
 mod chaos_answers;
 mod chaos_chain;
 mod chaos_doors;
