@@ -94,3 +94,17 @@ fn connections_cut_between_calls_are_replaced_without_an_error() {
     assert!(only.counters().connections >= 50);
     assert_eq!(only.counters().method("eth_getBalance"), 50);
 }
+
+#[test]
+fn a_name_with_an_address_where_nobody_listens_is_reached_at_its_other() {
+    // `localhost` is ::1 and 127.0.0.1 on most machines; the provider listens at the second only.
+    let only = provider();
+    let url = format!("http://localhost:{}/", only.address().port());
+    let proxy = Setup::default().upstream("only", &url, "").start();
+    for id in 1..=20 {
+        let response = proxy.post(&balance_call(id));
+        assert!(response.json()["result"].is_string(), "{response}");
+    }
+    assert_eq!(only.counters().method("eth_getBalance"), 20);
+    assert!(proxy.metric("livechain_address_lookups_total", &[("outcome", "changed")]) >= 1.0);
+}

@@ -9,6 +9,7 @@
 
 mod batches;
 mod chaos_answers;
+mod chaos_batches;
 mod chaos_chain;
 mod chaos_doors;
 mod chaos_outage;
@@ -22,6 +23,7 @@ mod json_rpc;
 mod lifecycle;
 mod limits;
 mod observability;
+mod policies;
 mod streaming;
 mod surface;
 mod tls;

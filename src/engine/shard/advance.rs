@@ -254,9 +254,12 @@ impl Shard {
         let known = self
             .chain(call.request.chain)
             .map_or(0, |chain| chain.upstreams.len());
+        // Whoever could be asked is not asked this method; that a path names one upstream leaves out the others.
+        let excluded = left_out.by(LeftOutBy::Excluded);
+        let pinned_out = left_out.by(LeftOutBy::Pinned);
         let fault = if !held.is_empty() {
             Fault::unsent(FaultClass::RateLimited, "all_held_off")
-        } else if known > 0 && left_out.by(LeftOutBy::Excluded) == UpstreamSet::first(known) {
+        } else if !excluded.is_empty() && excluded.or(pinned_out) == UpstreamSet::first(known) {
             Fault::unsent(FaultClass::UnsupportedMethod, "excluded_everywhere")
         } else {
             Fault::unsent(FaultClass::NoUpstream, "nothing_eligible")
