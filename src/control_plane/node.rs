@@ -91,6 +91,10 @@ async fn serve(
                 .map_err(|error| format!("cannot listen on {address} (server.admin): {error}"))?,
         ),
     };
+    for address in &config.server.listen {
+        claim(*address)?;
+    }
+    let config = within_descriptors(config);
     let (fleet, events) = Fleet::start(&config, &cpus, shard_main)?;
     let epoch = Arc::new(Epoch {
         number: 1,
@@ -168,6 +172,45 @@ async fn serve(
     };
     tracing::info!("stopped");
     ended.and(joined)
+}
+
+/// Makes sure that nobody listens on an address yet. The shards share it (SO_REUSEPORT), so a second process could join them
+/// unnoticed and take half of the traffic.
+fn claim(address: SocketAddr) -> Result<(), String> {
+    match std::net::TcpListener::bind(address) {
+        Ok(alone) => {
+            drop(alone);
+            Ok(())
+        }
+        Err(error) => Err(format!("cannot listen on {address}: {error}")),
+    }
+}
+
+/// Leaves descriptors to upstream connections and to the process itself: clients alone must not be able to use them all up.
+fn within_descriptors(mut config: Config) -> Config {
+    const OWN: usize = 128;
+    let Ok(limit) = rt::probe::raise_nofile() else {
+        return config;
+    };
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let pools: usize = config
+        .chains
+        .iter()
+        .flat_map(|chain| &chain.upstreams)
+        .map(|upstream| upstream.pool.max_connections as usize)
+        .sum();
+    let left = limit.saturating_sub(pools.min(limit / 2) + OWN).max(1);
+    let wanted = &mut config.server.limits.max_connections;
+    if *wanted > left {
+        tracing::warn!(
+            max_connections = *wanted,
+            served = left,
+            open_files = limit,
+            "fewer client connections than configured: raise the limit of open files (LimitNOFILE, ulimit -n)"
+        );
+        *wanted = left;
+    }
+    config
 }
 
 /// Waits until the node is told to end, or must.

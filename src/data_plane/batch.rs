@@ -1,12 +1,13 @@
 //! A batch: each call is routed on its own, in parallel; the answer is an array in request order. Calls for one upstream travel
 //! together where it allows, and are judged one by one. One failing item never fails the others.
 
+use std::pin::pin;
 use std::rc::Rc;
 
 use engine::fault::Fault;
 use engine::index::UpstreamIndex;
 use engine::method::Effect;
-use futures_util::stream::{FuturesUnordered, StreamExt};
+use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use wire::envelope::{Item, Kind};
 use wire::splice::{self, ArrayJoin};
 
@@ -16,10 +17,14 @@ use super::call::{LiveCall, Next};
 use super::pipeline::{self, Explain, Served};
 use super::respond::Status;
 use super::route::Route;
+use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::{Broken, Outgoing, Reached, Received, exchange};
 use super::upstream::judge::{Judged, judge_batch};
 use super::worker::Worker;
+
+/// Upstream requests that one batch has out at once: a large batch takes its turns and leaves the pools to others too.
+const MAX_AT_ONCE: usize = 64;
 
 /// One item of the batch on its way to its answer.
 enum Slot<'b> {
@@ -56,26 +61,24 @@ pub async fn serve(
         .zip(0..)
         .map(|(item, ordinal)| describe(worker, context, route, ordinal, body, item))
         .collect();
-    let budget = HoldBudget::new(worker.limits.answer.max_response_bytes);
-    let begun = slots
+    let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
+    let asked: Vec<(usize, &Question<'_>)> = slots
         .iter()
         .enumerate()
         .filter_map(|(at, slot)| match slot {
-            Slot::Asked(question) => Some((at, question)),
+            Slot::Asked(question) => Some((at, &**question)),
             Slot::Ready(_) => None,
-        })
-        .map(|(at, question)| {
-            let mut live = LiveCall::begin(worker, question, question.request(worker));
-            let first = live.next_now();
-            Begun { at, live, first }
         })
         .collect();
     let mut answers: Vec<Option<Vec<u8>>> = slots.iter().map(|_| None).collect();
     let mut explain = Explain::default();
-    let mut running: FuturesUnordered<_> = group(worker, route, begun)
-        .into_iter()
-        .map(|together| run(worker, route, together, &budget))
-        .collect();
+    // A call begins when its turn comes, not before: its deadline must not run while it waits behind its own batch.
+    let together = largest_upstream_batch(worker, route);
+    let mut running = pin!(
+        stream::iter(asked.chunks(together))
+            .map(|calls| run_some(worker, route, calls, &budget))
+            .buffer_unordered(MAX_AT_ONCE)
+    );
     while let Some(finished) = running.next().await {
         for one in finished {
             explain.attempts += one.explain.attempts;
@@ -85,7 +88,6 @@ pub async fn serve(
             }
         }
     }
-    drop(running);
     let answers = slots.iter().zip(answers).map(|(slot, answer)| match slot {
         Slot::Ready(answer) => answer.clone(),
         Slot::Asked(_) => answer.unwrap_or_default(),
@@ -96,6 +98,47 @@ pub async fn serve(
         explain,
         batch_calls: Some(items.len()),
     }
+}
+
+/// The most calls of one batch that any upstream of the chain takes together.
+fn largest_upstream_batch(worker: &Worker, route: Route) -> usize {
+    let upstreams = worker.chain(route.chain).map(|chain| &chain.upstreams);
+    let largest = upstreams
+        .into_iter()
+        .flatten()
+        .map(|upstream| upstream.batch_max_calls)
+        .max();
+    largest.unwrap_or(1).max(1)
+}
+
+/// Begins some calls of the batch and takes them to their ends.
+async fn run_some<'q>(
+    worker: &Rc<Worker>,
+    route: Route,
+    calls: &[(usize, &'q Question<'q>)],
+    budget: &HoldBudget,
+) -> Vec<Finished> {
+    let begun = calls
+        .iter()
+        .map(|(at, question)| {
+            let mut live = LiveCall::begin(worker, question, question.request(worker));
+            let first = live.next_now();
+            Begun {
+                at: *at,
+                live,
+                first,
+            }
+        })
+        .collect();
+    let mut running: FuturesUnordered<_> = group(worker, route, begun)
+        .into_iter()
+        .map(|together| run(worker, route, together, budget))
+        .collect();
+    let mut finished = Vec::with_capacity(calls.len());
+    while let Some(mut some) = running.next().await {
+        finished.append(&mut some);
+    }
+    finished
 }
 
 fn describe<'b>(
@@ -155,7 +198,9 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
         };
         // A write that must not be sent twice shares its fate with nothing.
         let alone = one.live.question().entry.effect == Effect::NodeWrite;
-        let Some(upstream) = upstream.filter(|u| u.batch_max_calls > 1 && !alone) else {
+        let takes_batches =
+            |u: &&Rc<Upstream>| u.batch_max_calls > 1 && !u.refuses_batches.get() && !alone;
+        let Some(upstream) = upstream.filter(takes_batches) else {
             groups.push(vec![one]);
             continue;
         };
@@ -253,12 +298,17 @@ async fn send_together(
     rt::recycle(payload);
     let judged = match received {
         Ok(Ok(Received::Whole { facts, body })) => {
+            let held_bytes = body.len();
             let asked: Vec<_> = group
                 .iter()
                 .map(|one| one.live.question().asked())
                 .collect();
             let mut scratch = worker.scratch.borrow_mut();
-            judge_batch(&upstream, &asked, first_id, &facts, body, &mut scratch)
+            let judged = judge_batch(&upstream, &asked, first_id, &facts, body, &mut scratch);
+            if judged.iter().all(|one| one.answer.is_none()) {
+                budget.give_back(held_bytes);
+            }
+            judged
         }
         Ok(Ok(Received::Long(_))) => faulty(group, Reached::default().timeout()),
         Ok(Err(Broken::Stale)) => {
@@ -272,6 +322,18 @@ async fn send_together(
         Ok(Err(Broken::Fault(fault))) => faulty(group, fault),
         Err(rt::Elapsed) => faulty(group, reached.timeout()),
     };
+    if judged.iter().all(Judged::is_refused_batch) {
+        // It takes no batches: not from now on, and these calls go again, one by one, as the same attempts.
+        upstream.refuses_batches.set(true);
+        tracing::warn!(
+            upstream = &*upstream.name,
+            "refuses batches: its calls are sent one by one"
+        );
+        for (one, dispatch) in group.iter_mut().zip(dispatches) {
+            one.first = Some(Next::Dispatch(dispatch));
+        }
+        return;
+    }
     // The bytes on the wire are counted once, with the first call.
     let mut counted = Some(reached);
     for ((one, dispatch), judged) in group.iter_mut().zip(&dispatches).zip(judged) {

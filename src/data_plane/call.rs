@@ -8,6 +8,7 @@ use std::rc::Rc;
 use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, UpstreamIndex};
+use engine::method::Effect;
 use engine::time::Instant;
 use telemetry::{AttemptOutcome, AttemptRecord, CallOutcome, CallRecord};
 
@@ -65,6 +66,8 @@ pub struct LiveCall<'q> {
     waiting: VecDeque<Action>,
     /// The attempt that is out, for the counters if the client leaves.
     in_flight: Option<InFlight>,
+    /// Bytes of an answer have gone to the client.
+    committed: bool,
     ended: bool,
 }
 
@@ -103,6 +106,7 @@ impl<'q> LiveCall<'q> {
             kept: Vec::new(),
             waiting: VecDeque::new(),
             in_flight: None,
+            committed: false,
             ended: false,
         }
     }
@@ -378,9 +382,15 @@ impl<'q> LiveCall<'q> {
         });
     }
 
-    /// Says that bytes of a long answer have gone to the client: nothing else can be answered any more.
-    pub fn commit(&mut self, attempt: AttemptId) {
-        self.event(EngineEvent::Committed { attempt });
+    /// Says that bytes of a long answer have gone to the client: nothing else can be answered any more. Gives the time that the
+    /// attempt may still take: all that is left of the call's, since no other upstream needs a share of it now.
+    pub fn commit(&mut self, attempt: AttemptId) -> u64 {
+        if !std::mem::replace(&mut self.committed, true) {
+            self.event(EngineEvent::Committed { attempt });
+            let until = self.worker.engine.borrow().next_deadline(&self.call);
+            return until.map_or(0, |until| until.0.saturating_sub(rt::now()));
+        }
+        0
     }
 
     /// Reports the end of a long answer.
@@ -408,12 +418,18 @@ impl<'q> LiveCall<'q> {
         self.event(EngineEvent::Finished { attempt, result });
     }
 
-    /// Reports a pooled connection that had died.
+    /// Reports a pooled connection that had died. A read is sent again without a word; a write is never: that it may have
+    /// been sent is a failure like any other, for the engine to decide about and for the operator to see.
     pub fn report_stale(&mut self, attempt: AttemptId) {
-        self.event(EngineEvent::Stale {
-            attempt,
-            sent: true,
-        });
+        if self.question.entry.effect == Effect::None {
+            self.event(EngineEvent::Stale {
+                attempt,
+                sent: true,
+            });
+        } else {
+            let fault = Fault::new(FaultClass::Transport, "closed_before_answer");
+            self.report(attempt, Err(fault));
+        }
     }
 
     fn event(&mut self, event: EngineEvent) {

@@ -15,6 +15,12 @@ use crate::control::{Epoch, Letter, Reply, Seat, ShardInbox};
 /// How often idle upstream connections are looked through.
 const REAP_EVERY_NS: u64 = 1_000_000_000;
 
+/// The longest that connections wait in the backlog at start-up for an upstream to be usable.
+const FIRST_ACCEPT_NS: u64 = 3_000_000_000;
+
+/// How long an upstream may be kept from traffic for want of its chain id.
+const VETTING_NS: u64 = 10_000_000_000;
+
 /// Runs a shard until it has drained, or its inbox is abandoned.
 pub async fn run(seat: Seat) {
     let mut serving: Option<(Rc<Worker>, Listeners)> = None;
@@ -50,12 +56,35 @@ fn begin(seat: &Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), Str
     let built = snapshot::build(epoch)?;
     let listeners = Listeners::bind(&epoch.config.server.listen)?;
     let worker = Worker::new(seat, epoch.clone(), built);
-    listeners.accept(&worker);
+    rt::spawn(accept_once_usable(worker.clone(), listeners.clone())).detach();
     rt::spawn(reap(worker.clone())).detach();
+    rt::spawn({
+        let worker = worker.clone();
+        async move {
+            rt::sleep_until(rt::now() + VETTING_NS).await;
+            worker.admit_everybody();
+        }
+    })
+    .detach();
     if seat.number == 0 {
         prober::start(&worker, &seat.reports);
     }
     Ok((worker, listeners))
+}
+
+/// Begins to accept when every chain has an upstream to send calls to (its name resolved, its chain id asked for), so that the first
+/// client is not told that there is none. Until then connections wait in the backlog, for a bounded time.
+async fn accept_once_usable(worker: Rc<Worker>, listeners: Listeners) {
+    let until_ns = rt::now() + FIRST_ACCEPT_NS;
+    while rt::now() < until_ns && !worker.draining() {
+        if worker.readiness().iter().all(|chain| chain.usable > 0) {
+            break;
+        }
+        rt::sleep_until(rt::now() + 5_000_000).await;
+    }
+    if !worker.draining() {
+        listeners.accept(&worker);
+    }
 }
 
 /// Letters that a serving shard answers at once.

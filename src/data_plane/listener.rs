@@ -13,6 +13,7 @@ use super::respond::{self, Refusal};
 use super::worker::Worker;
 
 /// The listeners of one shard.
+#[derive(Clone)]
 pub struct Listeners {
     open: Vec<Rc<Listener>>,
 }

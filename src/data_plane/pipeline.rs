@@ -155,7 +155,7 @@ async fn single(
         }
         return served(Status::OK, out, Explain::default());
     }
-    let budget = HoldBudget::new(worker.limits.answer.max_response_bytes);
+    let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
     let mut live = LiveCall::begin(worker, &question, question.request(worker));
     let settled = live.drive(None, &budget, answered).await;
     let explain = Explain {

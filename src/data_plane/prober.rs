@@ -24,66 +24,64 @@ const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
 /// The longest that one probe may take.
 const PROBE_TIMEOUT_NS: u64 = 5_000_000_000;
 
-/// Upstreams whose names are not resolved yet are tried again this soon.
-const UNRESOLVED_AGAIN_NS: u64 = 50_000_000;
+/// How often it is looked whether a name has been resolved; nothing is sent.
+const LOOK_EVERY_NS: u64 = 50_000_000;
 
-/// Starts one task per chain that probes.
+/// Starts one task for each upstream of each chain that probes.
 pub fn start(worker: &Rc<Worker>, reports: &ReportLane) {
-    for (at, chain) in worker.epoch.config.chains.iter().enumerate() {
-        if chain.probe.enabled {
-            let (worker, reports) = (worker.clone(), reports.clone());
-            rt::spawn(probe_chain(
-                worker,
-                reports,
-                at,
-                nanos(chain.probe.interval),
-            ))
+    for (chain, configured) in worker.chains.iter().zip(&worker.epoch.config.chains) {
+        if !configured.probe.enabled {
+            continue;
+        }
+        let interval_ns = nanos(configured.probe.interval);
+        for upstream in &chain.upstreams {
+            let (worker, upstream, reports) = (worker.clone(), upstream.clone(), reports.clone());
+            rt::spawn(async move {
+                while !worker.draining() {
+                    probe(&worker, &upstream, &reports).await;
+                    rt::sleep_until(rt::now().saturating_add(interval_ns)).await;
+                }
+            })
             .detach();
         }
     }
 }
 
-async fn probe_chain(worker: Rc<Worker>, reports: ReportLane, at: usize, interval_ns: u64) {
-    let Some(chain) = worker.chains.get(at) else {
-        return;
-    };
-    while !worker.draining() {
-        let unresolved = chain
-            .upstreams
-            .iter()
-            .any(|upstream| upstream.target.addresses.borrow().is_empty());
-        for upstream in &chain.upstreams {
-            let (worker, upstream, reports) = (worker.clone(), upstream.clone(), reports.clone());
-            rt::spawn(async move {
-                for seen in [
-                    ask(&upstream, "eth_chainId", |n| {
-                        ProbeResult::ChainId(ChainId(n))
-                    })
-                    .await,
-                    ask(&upstream, "eth_blockNumber", ProbeResult::Head).await,
-                ] {
-                    let probe = Probe {
-                        chain: upstream.chain,
-                        upstream: upstream.index,
-                        seen,
-                    };
-                    worker.take_probe(&probe);
-                    // A full lane loses this probe for the other shards; the next one comes.
-                    let _ = reports.send(Report::Probed {
-                        shard: worker.number,
-                        probe,
-                    });
-                }
-            })
-            .detach();
+/// Asks one upstream both questions, once it has an address, and tells everybody.
+async fn probe(worker: &Worker, upstream: &Upstream, reports: &ReportLane) {
+    while upstream.target.addresses.borrow().is_empty() {
+        if worker.draining() {
+            return;
         }
-        let wait_ns = if unresolved {
-            UNRESOLVED_AGAIN_NS.min(interval_ns)
-        } else {
-            interval_ns
-        };
-        rt::sleep_until(rt::now().saturating_add(wait_ns)).await;
+        rt::sleep_until(rt::now().saturating_add(LOOK_EVERY_NS)).await;
     }
+    let chain_id = |n| ProbeResult::ChainId(ChainId(n));
+    tell(
+        worker,
+        upstream,
+        reports,
+        ask(upstream, "eth_chainId", chain_id).await,
+    );
+    tell(
+        worker,
+        upstream,
+        reports,
+        ask(upstream, "eth_blockNumber", ProbeResult::Head).await,
+    );
+}
+
+fn tell(worker: &Worker, upstream: &Upstream, reports: &ReportLane, seen: ProbeResult) {
+    let probe = Probe {
+        chain: upstream.chain,
+        upstream: upstream.index,
+        seen,
+    };
+    worker.take_probe(&probe);
+    // A full lane loses this probe for the other shards; the next one comes.
+    let _ = reports.send(Report::Probed {
+        shard: worker.number,
+        probe,
+    });
 }
 
 /// Asks one upstream for one number.

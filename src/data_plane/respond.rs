@@ -82,32 +82,38 @@ pub fn write_answer(out: &mut Vec<u8>, id: &[u8], answer: &Answer, own_id_sent: 
 
 /// Whether a node's own words may go to the client for this fault.
 pub fn may_relay(fault: &Fault, answer: &Answer, secrets: &[Box<[u8]>]) -> bool {
-    let revealing = || match &answer.kind {
-        Kind::Error(view) => {
-            let raw = view.raw.of(answer.bytes.as_slice());
-            secrets
-                .iter()
-                .any(|secret| memchr::memmem::find(raw, secret).is_some())
-        }
-        _ => false,
+    let raw = match &answer.kind {
+        Kind::Error(view) => view.raw.of(answer.bytes.as_slice()),
+        _ => &[],
     };
+    let irregular = matches!(&answer.kind, Kind::Error(view) if !view.regular);
     match fault.traits().emit {
-        EmitRule::Relay => !revealing(),
+        EmitRule::Relay => !has_any(raw, secrets),
         EmitRule::RelayUnlessRevealing => {
-            let names_url = match &answer.kind {
-                Kind::Error(view) => {
-                    !view.regular
-                        || memchr::memmem::find(view.raw.of(answer.bytes.as_slice()), b"://")
-                            .is_some()
-                }
-                _ => false,
-            };
-            !names_url && !revealing()
+            !irregular && memchr::memmem::find(raw, b"://").is_none() && !has_any(raw, secrets)
         }
         EmitRule::Own | EmitRule::TransactionHash | EmitRule::Nothing => {
             matches!(answer.kind, Kind::Revert { .. })
         }
     }
+}
+
+/// Whether one of the secrets is in a JSON text, as it stands or spelled with escapes.
+fn has_any(raw: &[u8], secrets: &[Box<[u8]>]) -> bool {
+    let within = |text: &[u8]| {
+        secrets
+            .iter()
+            .any(|secret| memchr::memmem::find(text, secret).is_some())
+    };
+    if within(raw) {
+        return true;
+    }
+    if !raw.contains(&b'\\') {
+        return false;
+    }
+    let mut plain = Vec::new();
+    wire::json::unescape(raw, &mut plain);
+    within(&plain)
 }
 
 /// Writes one clear error for a fault, and says what the HTTP layer must say.

@@ -22,8 +22,11 @@ use super::upstream::dial::Target;
 use super::upstream::pool::{Pool, PoolLimits};
 use crate::control::Epoch;
 
-/// Text shorter than this is no key, and would match anywhere.
-const MIN_SECRET_BYTES: usize = 8;
+/// A part of a path that is shorter is no key, and would match anywhere.
+const MIN_PATH_KEY_BYTES: usize = 8;
+
+/// A value that an operator put into a query, a header or the userinfo is a key however short; but these match anywhere.
+const MIN_VALUE_KEY_BYTES: usize = 5;
 
 /// One chain as one shard uses it.
 pub struct Chain {
@@ -234,6 +237,11 @@ fn build_upstream(
         _ => None,
     };
     let share = |total: u32| (total as usize).div_ceil(epoch.shards.max(1)).max(1);
+    let asked_for_its_chain = epoch
+        .config
+        .chains
+        .get(chain.as_usize())
+        .is_some_and(|chain| chain.chain_id.is_some() && chain.probe.enabled);
     Ok(Upstream {
         chain,
         index,
@@ -246,30 +254,52 @@ fn build_upstream(
         },
         pool: Pool::new(PoolLimits {
             max_connections: share(configured.pool.max_connections),
-            max_waiting: share(configured.pool.max_waiting),
+            // One batch that is within its limit must fit into the line of its own shard.
+            max_waiting: share(configured.pool.max_waiting)
+                .max(epoch.config.server.limits.max_batch_calls),
             idle_timeout_ns: nanos(configured.pool.idle_timeout),
         }),
         request_prefix: request_prefix(configured)
             .ok_or_else(|| refuse("its URL or a header cannot be written into a request"))?,
         connect_timeout_ns: nanos(configured.connect_timeout),
         batch_max_calls: configured.batch.max_calls.max(1) as usize,
+        vetted: Cell::new(!asked_for_its_chain),
+        refuses_batches: Cell::new(false),
         filter_tag: wire::filter_id::tag(&configured.name),
         next_id: Cell::new(1),
     })
 }
 
-/// The parts of an upstream's URL and headers that may be keys.
+/// The parts of an upstream's URL and headers that may be keys, and where it is.
 fn secrets(upstream: &config::Upstream) -> Vec<Box<[u8]>> {
     let url = &upstream.url;
-    let in_target = url.target.expose().split(['/', '?', '&', '=']);
+    let (path, query) = url
+        .target
+        .expose()
+        .split_once('?')
+        .unwrap_or((url.target.expose(), ""));
+    let in_path = path.split('/').filter(|part| looks_like_a_key(part));
+    let in_query = query
+        .split('&')
+        .filter_map(|pair| Some(pair.split_once('=')?.1));
     let in_headers = upstream.headers.iter().map(|header| header.value.expose());
     let in_userinfo = url.authorization.iter().map(|value| value.expose());
-    in_target
+    let values = in_query
         .chain(in_headers)
         .chain(in_userinfo)
-        .filter(|text| text.len() >= MIN_SECRET_BYTES)
+        .filter(|text| text.len() >= MIN_VALUE_KEY_BYTES);
+    let place = format!("://{}", url.authority());
+    in_path
+        .chain(values)
         .map(|text| text.as_bytes().into())
+        .chain(std::iter::once(place.as_bytes().into()))
         .collect()
+}
+
+/// A name of a chain or a product in a path ("ethereum", "v2") must not hide what a node says about it.
+fn looks_like_a_key(part: &str) -> bool {
+    let is_word = part.len() < 24 && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    part.len() >= MIN_PATH_KEY_BYTES && !is_word
 }
 
 /// The head of every request to this upstream, up to the length.
@@ -316,4 +346,26 @@ fn request_prefix(configured: &config::Upstream) -> Option<Vec<u8>> {
 /// A duration in nanoseconds; five hundred years saturate.
 pub fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets_of(url: &str) -> Vec<String> {
+        let upstream = config::Upstream::new("u", config::UpstreamUrl::parse(url).unwrap());
+        let texts = secrets(&upstream).into_iter();
+        texts
+            .map(|text| String::from_utf8(text.into_vec()).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn keys_are_secrets_and_names_of_chains_are_not() {
+        assert_eq!(
+            secrets_of("https://rpc.example.com/ethereum/v2/abcdefgh12345678?t=q7Zx9&a=1"),
+            ["abcdefgh12345678", "q7Zx9", "://rpc.example.com"]
+        );
+        assert_eq!(secrets_of("http://10.0.0.1:8545/"), ["://10.0.0.1:8545"]);
+    }
 }

@@ -17,9 +17,13 @@ use wire::params::Scratch;
 
 use super::snapshot::{Built, Chain, nanos};
 use super::upstream::Upstream;
+use super::upstream::body::HoldBudget;
 use super::upstream::exchange::AnswerLimits;
 use crate::control::connections::ConnectionBudget;
 use crate::control::{ChainReadiness, Epoch, Probe, Resolved};
+
+/// A shard holds at most so many times `max_response_bytes`, over all its calls and batches. Streamed answers are not held.
+const HELD_ANSWERS: usize = 4;
 
 /// The limits of the configuration, in the units of the data plane.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +64,8 @@ pub struct Worker {
     pub sampler: RefCell<Sampler>,
     /// Buffers for looking into JSON.
     pub scratch: RefCell<Scratch>,
+    /// Bytes of answers that this shard may hold at once.
+    pub held: Rc<HoldBudget>,
     /// Connections of the process.
     pub connections: ConnectionBudget,
     /// Where events go.
@@ -175,6 +181,9 @@ impl Worker {
             recorder: RefCell::new(recorder),
             sampler: RefCell::new(sampler),
             scratch: RefCell::new(Scratch::new()),
+            held: Rc::new(HoldBudget::new(
+                HELD_ANSWERS * limits.answer.max_response_bytes,
+            )),
             connections: seat.connections.clone(),
             events: seat.events.clone(),
             request_ids: Cell::new(0),
@@ -406,12 +415,24 @@ impl Worker {
         for entry in resolved {
             if let Some(upstream) = self.upstream(entry.chain, entry.upstream) {
                 *upstream.target.addresses.borrow_mut() = Rc::from(&*entry.addresses);
-                self.engine.borrow_mut().set_reachable(
-                    entry.chain,
-                    entry.upstream,
-                    !entry.addresses.is_empty(),
-                );
+                self.admit(upstream);
             }
+        }
+    }
+
+    /// Lets an upstream be sent calls, once it has an address and has been asked for its chain id, or nobody asks.
+    fn admit(&self, upstream: &Upstream) {
+        let reachable = upstream.vetted.get() && !upstream.target.addresses.borrow().is_empty();
+        self.engine
+            .borrow_mut()
+            .set_reachable(upstream.chain, upstream.index, reachable);
+    }
+
+    /// Whoever has not been vetted by now is judged by its traffic: a probe may be lost on its way to this shard.
+    pub fn admit_everybody(&self) {
+        for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
+            upstream.vetted.set(true);
+            self.admit(upstream);
         }
     }
 
@@ -420,6 +441,11 @@ impl Worker {
         self.engine
             .borrow_mut()
             .probe_result(self.now(), probe.chain, probe.upstream, probe.seen);
+        if let Some(upstream) = self.upstream(probe.chain, probe.upstream)
+            && !upstream.vetted.replace(true)
+        {
+            self.admit(upstream);
+        }
         self.take_notes(|_| ());
     }
 

@@ -41,29 +41,37 @@ fn calls_travel_together_up_to_the_limit() {
 }
 
 #[test]
-fn a_batch_whose_answers_come_in_another_order_is_put_right() {
-    let (a, _b, proxy) = pair();
-    let fired = a.inject(Rule::always(Fault::BatchOutOfOrder));
-    assert_whole(&proxy.post(&batch(9)).json(), 9);
-    assert!(a.hits(fired) >= 1);
+fn an_upstream_that_refuses_batches_is_sent_single_calls() {
+    let only = provider();
+    let proxy = Setup::default()
+        .upstream("only", &only.url(), "batch: { max_calls: 10 }")
+        .start();
+    let fired = only.inject(Rule::always(Fault::BatchUnsupported));
+    for _ in 0..3 {
+        assert_whole(&proxy.post(&batch(9)).json(), 9);
+    }
+    assert_eq!(only.hits(fired), 1, "it is asked for a batch once");
+    assert_eq!(
+        proxy.metric("livechain_faults_total", &[("upstream", "only")]),
+        0.0
+    );
 }
 
 #[test]
-fn an_item_that_is_missing_is_asked_elsewhere_alone() {
-    let (a, b, proxy) = pair();
-    let fired = a.inject(Rule::next(1, Fault::BatchMissingItem));
-    assert_whole(&proxy.post(&batch(9)).json(), 9);
-    assert_eq!(a.hits(fired), 1);
-    assert_eq!(b.counters().method("eth_getBalance"), 1);
-}
-
-#[test]
-fn an_upstream_that_refuses_batches_fails_no_call() {
-    let (a, b, proxy) = pair();
-    let fired = a.inject(Rule::always(Fault::BatchUnsupported));
-    assert_whole(&proxy.post(&batch(9)).json(), 9);
-    assert!(a.hits(fired) >= 1);
-    assert_eq!(b.counters().method("eth_getBalance"), 9);
+fn the_largest_batch_is_served_by_one_healthy_upstream() {
+    let only = provider();
+    let proxy = Setup::default()
+        .server("cores: 2")
+        .upstream("only", &only.url(), "")
+        .start();
+    for _ in 0..2 {
+        assert_whole(&proxy.post(&batch(1000)).json(), 1000);
+    }
+    assert_eq!(only.counters().method("eth_getBalance"), 2000);
+    assert_eq!(
+        proxy.metric("livechain_pool_refused_total", &[("upstream", "only")]),
+        0.0
+    );
 }
 
 #[test]
@@ -110,6 +118,9 @@ fn a_name_that_nobody_knows_is_one_clear_error_and_the_other_serves() {
     for id in 1..=10 {
         assert!(ok(&proxy.post(&balance_call(id))).is_string());
     }
+    // A name that is not known yet is looked up again, and nobody else is asked about it.
+    let probes = good.counters().method("eth_chainId");
+    assert!(probes <= 2, "{probes} questions beside the traffic");
     let pinned = proxy
         .connect()
         .post("/rpc/provider/lost/ethereum", &balance_call(1));

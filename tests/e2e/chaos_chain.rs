@@ -52,6 +52,30 @@ fn a_provider_of_another_chain_from_the_start_never_gets_a_call() {
 }
 
 #[test]
+fn a_provider_that_is_slow_to_say_its_chain_gets_no_call_before() {
+    let (wrong, right) = (provider(), provider());
+    let fired = wrong.inject(Rule::always(Fault::WrongChain(5)));
+    wrong.set_method_latency(
+        "eth_chainId",
+        perf::provider::Latency::Fixed(std::time::Duration::from_millis(1500)),
+    );
+    let proxy = crate::harness::Setup::default()
+        .upstream("wrong", &wrong.url(), "")
+        .upstream("right", &right.url(), "")
+        .start();
+    for id in 1..=20 {
+        assert_eq!(proxy.post(&crate::harness::balance_call(id)).status, 200);
+    }
+    until("the quarantine", || {
+        (proxy.metric("livechain_upstream_quarantined", &[("upstream", "wrong")]) >= 1.0)
+            .then_some(())
+    });
+    assert_eq!(proxy.post(&crate::harness::balance_call(21)).status, 200);
+    assert!(wrong.hits(fired) >= 1);
+    assert_eq!(wrong.counters().method("eth_getBalance"), 0);
+}
+
+#[test]
 fn a_provider_whose_head_is_stale_is_left_out_until_it_catches_up() {
     let pair = Pair::start_with(|setup| setup.chain(PROBES));
     let fired = pair

@@ -92,6 +92,29 @@ fn several_cores_share_one_port() {
     );
 }
 
+#[test]
+fn a_second_process_does_not_take_half_of_the_traffic() {
+    let only = provider();
+    let proxy = Setup::default().upstream("only", &only.url(), "").start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("second.yaml");
+    let text = format!(
+        "version: 1\nserver: {{ listen: [\"{}\"], admin: off }}\nchains:\n  ethereum:\n    chain_id: 1\n    upstreams:\n      - {{ name: only, http: \"{}\" }}\n",
+        proxy.rpc,
+        only.url()
+    );
+    std::fs::write(&config, text).expect("a file");
+    let second = Command::new(env!("CARGO_BIN_EXE_livechain"))
+        .args(["serve", "--config"])
+        .arg(&config)
+        .output()
+        .expect("the binary starts");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot listen on"), "{said}");
+    assert_eq!(proxy.post(&balance_call(1)).status, 200);
+}
+
 /// Where it serves unless it is told: the addresses that the README names.
 const DEFAULT_PORTS: [u16; 2] = [8545, 9545];
 

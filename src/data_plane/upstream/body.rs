@@ -2,14 +2,18 @@
 //! fed slices and appends to a buffer; it never touches a socket.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use wire::http1::{ChunkedDecoder, ContentEncoding, Progress, ResponseFraming};
 
 use super::inflate::{Inflate, InflateError};
 
-/// Bytes of answers that may be held at once: for one call, or for all calls of one batch together.
+/// Bytes of answers that may be held at once: for one call, for all calls of one batch together, or for a whole shard.
 pub struct HoldBudget {
     left_bytes: Cell<usize>,
+    /// The shard's, of which this one takes its share; what it took goes back when it is dropped.
+    above: Option<Rc<Self>>,
+    taken_above: Cell<usize>,
 }
 
 impl HoldBudget {
@@ -17,28 +21,54 @@ impl HoldBudget {
     pub const fn new(bytes: usize) -> Self {
         Self {
             left_bytes: Cell::new(bytes),
+            above: None,
+            taken_above: Cell::new(0),
         }
+    }
+
+    /// A budget of so many bytes that draws on another one.
+    pub fn below(above: &Rc<Self>, bytes: usize) -> Self {
+        let mut budget = Self::new(bytes);
+        budget.above = Some(above.clone());
+        budget
     }
 
     /// Takes `bytes` if they are there.
     fn take(&self, bytes: usize) -> bool {
-        match self.left_bytes.get().checked_sub(bytes) {
-            Some(left) => {
-                self.left_bytes.set(left);
-                true
+        let Some(left) = self.left_bytes.get().checked_sub(bytes) else {
+            return false;
+        };
+        if let Some(above) = &self.above {
+            if !above.take(bytes) {
+                return false;
             }
-            None => false,
+            self.taken_above.set(self.taken_above.get() + bytes);
         }
+        self.left_bytes.set(left);
+        true
     }
 
     /// Gives `bytes` back: the answer they belonged to was thrown away.
     pub fn give_back(&self, bytes: usize) {
         self.left_bytes.set(self.left_bytes.get() + bytes);
+        if let Some(above) = &self.above {
+            let bytes = bytes.min(self.taken_above.get());
+            self.taken_above.set(self.taken_above.get() - bytes);
+            above.give_back(bytes);
+        }
     }
 
     /// What is left.
     pub fn left_bytes(&self) -> usize {
         self.left_bytes.get()
+    }
+}
+
+impl Drop for HoldBudget {
+    fn drop(&mut self) {
+        if let Some(above) = &self.above {
+            above.give_back(self.taken_above.get());
+        }
     }
 }
 
@@ -283,5 +313,21 @@ mod tests {
         assert_eq!(charge(&budget, 0, b"a"), Err(BodyFault::TooLarge));
         budget.give_back(1);
         assert_eq!(charge(&budget, 2, b"abc"), Ok(()));
+    }
+
+    #[test]
+    fn a_budget_below_another_gives_back_what_it_took() {
+        let shard = Rc::new(HoldBudget::new(10));
+        let call = HoldBudget::below(&shard, 8);
+        let other = HoldBudget::below(&shard, 8);
+        assert!(call.take(6));
+        assert!(!other.take(5), "the shard has 4 left");
+        assert!(other.take(4));
+        call.give_back(2);
+        assert_eq!(shard.left_bytes(), 2);
+        drop(call);
+        assert_eq!(shard.left_bytes(), 6);
+        drop(other);
+        assert_eq!(shard.left_bytes(), 10);
     }
 }

@@ -85,7 +85,7 @@ impl Reached {
     /// The fault of an exchange whose time ran out at this point.
     pub fn timeout(&self) -> Fault {
         match self.stage.get() {
-            Stage::Pool => Fault::unsent(FaultClass::Timeout, "timeout_pool"),
+            Stage::Pool => Fault::unsent(FaultClass::Overloaded, "timeout_pool"),
             Stage::Connect => {
                 self.connect_ended(ConnectOutcome::Timeout);
                 Fault::unsent(FaultClass::Timeout, "timeout_connect")
@@ -224,7 +224,7 @@ pub async fn exchange(
             .await
             .map_err(|PoolFull| {
                 reached.refused_by_pool.set(true);
-                Broken::Fault(Fault::unsent(FaultClass::Timeout, "pool_full"))
+                Broken::Fault(Fault::unsent(FaultClass::Overloaded, "pool_full"))
             })?;
     let reused = pooled.is_some();
     let conn = match pooled {
@@ -258,6 +258,11 @@ async fn connect(upstream: &Upstream) -> (ConnectOutcome, Result<Conn, Fault>) {
             FaultClass::Transport,
             "unresolved",
         ),
+        Ok(Err(DialError::Connect(error))) if is_ours(&error) => (
+            ConnectOutcome::Other,
+            FaultClass::Overloaded,
+            "out_of_descriptors",
+        ),
         Ok(Err(DialError::Connect(error))) => match error.kind() {
             io::ErrorKind::ConnectionRefused => (
                 ConnectOutcome::Refused,
@@ -285,6 +290,18 @@ async fn connect(upstream: &Upstream) -> (ConnectOutcome, Result<Conn, Fault>) {
         ),
     };
     (outcome, Err(Fault::unsent(class, rule)))
+}
+
+/// Whether a connect failed for want of something in this machine, which says nothing about the upstream.
+fn is_ours(error: &io::Error) -> bool {
+    const EMFILE: i32 = 24;
+    const ENFILE: i32 = 23;
+    const ENOMEM: i32 = 12;
+    const EADDRNOTAVAIL: i32 = 99;
+    matches!(
+        error.raw_os_error(),
+        Some(EMFILE | ENFILE | ENOMEM | EADDRNOTAVAIL)
+    )
 }
 
 /// One request and its answer on one connection.

@@ -4,7 +4,7 @@
 
 use std::io::Write;
 
-use flate2::write::GzDecoder;
+use flate2::write::MultiGzDecoder;
 
 /// Input fed at a time: deflate's worst ratio is about 1032, so one step yields at most 1 MiB.
 const STEP_BYTES: usize = 1024;
@@ -20,7 +20,7 @@ pub enum InflateError {
 
 /// A gzip stream being inflated.
 pub struct Inflate {
-    decoder: GzDecoder<Vec<u8>>,
+    decoder: MultiGzDecoder<Vec<u8>>,
     out_bytes: u64,
     max_bytes: u64,
 }
@@ -29,7 +29,7 @@ impl Inflate {
     /// A stream that may become at most `max_bytes`.
     pub fn new(max_bytes: usize) -> Self {
         Self {
-            decoder: GzDecoder::new(Vec::new()),
+            decoder: MultiGzDecoder::new(Vec::new()),
             out_bytes: 0,
             max_bytes: max_bytes as u64,
         }

@@ -73,7 +73,15 @@ pub struct Judged {
     pub fault: Option<Fault>,
 }
 
+/// The rule of a batch that was refused as such.
+const BATCH_REFUSED: &str = "batch_refused";
+
 impl Judged {
+    /// Whether the upstream refused the whole batch for being one.
+    pub fn is_refused_batch(&self) -> bool {
+        self.answer.is_none() && self.fault.is_some_and(|fault| fault.rule == BATCH_REFUSED)
+    }
+
     fn fault(fault: Fault) -> Self {
         Self {
             answer: None,
@@ -139,14 +147,14 @@ pub fn judge_batch(
         BatchShape::OneError(view) => asked
             .iter()
             .map(|asked| {
-                // One error for the whole batch is about the batch, not about this call: it is never relayed, and
-                // a class that would end the call for good only sends it elsewhere.
+                // One error for the whole batch is about the batch, not about this call, and is never relayed. What is no
+                // throttle and no failure means that batches are not taken.
                 let mut judged = one(asked, Reply::Error(view), scratch);
                 judged.answer = None;
                 if let Some(fault) = &mut judged.fault
-                    && fault.traits().answered
+                    && (fault.traits().answered || speaks_of_batches(fault.class))
                 {
-                    *fault = Fault::new(FaultClass::Server, "batch_refused");
+                    *fault = Fault::new(FaultClass::Server, BATCH_REFUSED);
                 }
                 judged
             })
@@ -168,6 +176,14 @@ pub fn judge_batch(
             })
             .collect(),
     }
+}
+
+/// Classes that an upstream without batches gives a whole batch.
+const fn speaks_of_batches(class: FaultClass) -> bool {
+    matches!(
+        class,
+        FaultClass::UnsupportedMethod | FaultClass::Unclassified | FaultClass::CapabilityRange
+    )
 }
 
 fn judge_reply(

@@ -85,7 +85,7 @@ fn clip(method: &str) -> &str {
 #[must_use]
 pub const fn emitted(class: FaultClass) -> Emit {
     match class {
-        FaultClass::Transport => Emit::new(-32603, 200, "no upstream could be reached"),
+        FaultClass::Transport => Emit::new(-32603, 200, "no upstream gave a usable answer"),
         FaultClass::Timeout | FaultClass::DeadlineExceeded => {
             Emit::new(-32002, 200, "request timed out")
         }

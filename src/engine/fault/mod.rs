@@ -25,7 +25,7 @@
 //! | `tx_terminal` | no | no | 0 | 0 | – | the node's own | client |
 //! | `cancelled` | no | no | 0 | 0 | – | nothing | nobody |
 //! | `unclassified` | no | once | 0 | 50 | sample | the node's own, else −32603 | upstream |
-//! | `overloaded` | no | no | 0 | 0 | – | −32005, 503 | us |
+//! | `overloaded` | no | yes | 0 | 0 | – | −32005, 503 | us |
 //! | `no_upstream` | no | no | 0 | 0 | – | −32603, 503 | us |
 //! | `deadline_exceeded` | no | no | 0 | 0 | – | −32002 | us |
 //! | `response_too_large` | no | no | 0 | 0 | – | −32000 | client |

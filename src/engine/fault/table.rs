@@ -249,7 +249,10 @@ pub(super) static TABLE: [Traits; FaultClass::COUNT] = {
             .weigh(0, 50)
             .causes(SideEffect::Sample, 0)
             .emits(EmitRule::Relay),
-        row(C::Overloaded, "overloaded").blames(Blame::Us),
+        // Of an attempt: our queue in front of one upstream is full, which says nothing about it; another may have room.
+        row(C::Overloaded, "overloaded")
+            .retry(RetrySame::No, RetryOther::Yes)
+            .blames(Blame::Us),
         row(C::NoUpstream, "no_upstream").blames(Blame::Us),
         row(C::DeadlineExceeded, "deadline_exceeded").blames(Blame::Us),
         row(C::ResponseTooLarge, "response_too_large").blames(Blame::Client),

@@ -63,7 +63,6 @@ fn right_answers_and_our_own_refusals_are_not_asked_twice() {
         C::TxIdempotent,
         C::TxTerminal,
         C::Cancelled,
-        C::Overloaded,
         C::DeadlineExceeded,
     ] {
         assert_eq!(

@@ -11,7 +11,7 @@ use crate::call::{Attempt, Call, Failure, Outcome, Phase};
 use crate::eligibility::{LeftOut, LeftOutBy};
 use crate::fault::{EmitRule, Fault, FaultClass, RetryOther, RetrySame};
 use crate::index::{AttemptId, UpstreamIndex, UpstreamSet};
-use crate::method::Effect;
+use crate::method::{self, Effect, MethodClass, MethodId};
 use crate::note::{NoteKind, Purpose};
 use crate::retry;
 use crate::time::Instant;
@@ -204,7 +204,7 @@ impl Shard {
         let share = if is_last || call.request.effect == Effect::NodeWrite {
             left
         } else {
-            left / 2
+            (left / 2).min(patience(method))
         };
         let deadline = now + limit.unwrap_or(share).min(share);
         let attempt = Attempt {
@@ -376,6 +376,23 @@ const fn is_rerouted(class: FaultClass) -> bool {
         class,
         FaultClass::UnsupportedMethod | FaultClass::MissingData | FaultClass::CapabilityRange
     )
+}
+
+/// How long an attempt may take while another upstream could serve the call. Client libraries wait ten seconds by default (viem), so a
+/// question that nodes answer in milliseconds must have found another node well before. Scans and traces take what they take.
+fn patience(method: MethodId) -> Duration {
+    match method::policy(method).class {
+        MethodClass::Read
+        | MethodClass::HeadRead
+        | MethodClass::Static
+        | MethodClass::Filter
+        | MethodClass::Write => Duration::from_secs(4),
+        MethodClass::Logs
+        | MethodClass::Trace
+        | MethodClass::Subscription
+        | MethodClass::Admin
+        | MethodClass::Other => Duration::MAX,
+    }
 }
 
 /// Failures that leave open whether the call took effect.
