@@ -6,9 +6,8 @@ use perf::provider::{Fault, Rule};
 use std::time::Duration;
 
 const CALLS: u64 = 30;
-/// What A may get before it is left alone: the breaker's failures (5; a time-out weighs half of one), and some for its
-/// probes.
-const MOST_AT_A: u64 = 12;
+/// What A may get before it is left alone: the breaker's failures (5), and some for its probes.
+const MOST_AT_A: u64 = 8;
 
 /// Every call gets a good answer although A fails each that it is sent.
 fn a_fails_with(fault: Fault) {

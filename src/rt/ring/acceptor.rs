@@ -22,6 +22,8 @@ const UNCOLLECTED: usize = 256;
 
 /// How long accepting rests when the process has no descriptor or no memory left.
 const PAUSE_NS: u64 = 20_000_000;
+/// A shortage that lasts is logged so often.
+const WARN_EVERY_NS: u64 = 10_000_000_000;
 
 /// One listening socket.
 pub(crate) struct Acceptor {
@@ -123,11 +125,15 @@ impl Driver {
                 ..=0 | libc::ECANCELED | libc::ECONNABORTED => self.arm_accept(key),
                 errno => {
                     self.counters.accept_pauses += 1;
-                    tracing::warn!(
-                        errno,
-                        "accepting pauses: {}",
-                        io::Error::from_raw_os_error(errno)
-                    );
+                    let warned_ns = self.accept_warned_ns;
+                    if warned_ns.is_none_or(|at| self.now_ns.saturating_sub(at) >= WARN_EVERY_NS) {
+                        self.accept_warned_ns = Some(self.now_ns);
+                        tracing::warn!(
+                            errno,
+                            "accepting pauses: {}",
+                            io::Error::from_raw_os_error(errno)
+                        );
+                    }
                     self.accept_pauses
                         .push_back((self.now_ns.saturating_add(PAUSE_NS), key));
                 }

@@ -93,6 +93,8 @@ pub(crate) struct Driver {
     flushing: VecDeque<(u64, Key)>,
     lingering: VecDeque<(u64, Key)>,
     accept_pauses: VecDeque<(u64, Key)>,
+    /// When a pause was last logged: descriptors that stay short are one event, not fifty a second.
+    accept_warned_ns: Option<u64>,
     /// Entries that found the submission queue full.
     backlog: VecDeque<squeue::Entry>,
     batch: Vec<cqueue::Entry>,
@@ -150,6 +152,7 @@ impl Driver {
             flushing: VecDeque::new(),
             lingering: VecDeque::new(),
             accept_pauses: VecDeque::new(),
+            accept_warned_ns: None,
             backlog: VecDeque::new(),
             batch: Vec::new(),
             spare: Vec::new(),
