@@ -1,7 +1,7 @@
 //! What the caller's strategy registry offers, so that names and options are checked and documented
-//! here without this crate knowing any strategy.
+//! here without this crate knowing any strategy. Only the form of an option is shared with the engine.
 
-use std::time::Duration;
+pub use engine::strategy::OptionKind;
 
 use crate::model::Strategy;
 
@@ -32,48 +32,6 @@ pub struct OptionDescription {
     pub about: &'static str,
     /// What its value is, within which bounds, and its default.
     pub kind: OptionKind,
-}
-
-/// What an option's value is, its bounds (both included) and its default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OptionKind {
-    /// `true` or `false`.
-    Flag {
-        /// Unless given.
-        default: bool,
-    },
-    /// A whole number.
-    Integer {
-        /// Least value.
-        min: i64,
-        /// Greatest value.
-        max: i64,
-        /// Unless given.
-        default: i64,
-    },
-    /// A share of the whole from 0, in basis points: 1 % is 100.
-    Share {
-        /// Greatest value.
-        max_basis_points: u32,
-        /// Unless given.
-        default_basis_points: u32,
-    },
-    /// A span of time.
-    Duration {
-        /// Shortest.
-        min: Duration,
-        /// Longest.
-        max: Duration,
-        /// Unless given.
-        default: Duration,
-    },
-    /// One of a list of words.
-    Word {
-        /// The list.
-        words: &'static [&'static str],
-        /// The default's position in it.
-        default: usize,
-    },
 }
 
 impl StrategyCatalog {

@@ -1,7 +1,7 @@
 //! The bridge between the engine's strategy registry and the configuration: what may be written in a
 //! file, and what a validated strategy becomes. It holds no strategy of its own.
 
-use config::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
+use config::{OptionDescription, StrategyCatalog, StrategyDescription};
 use engine::strategy::{self, REGISTRY, StrategySpec};
 
 /// The strategies that a configuration may name, as the engine registers them.
@@ -21,23 +21,7 @@ fn option(descriptor: &strategy::OptionDescriptor) -> OptionDescription {
     OptionDescription {
         name: descriptor.name,
         about: descriptor.summary,
-        kind: match descriptor.kind {
-            strategy::OptionKind::Flag { default } => OptionKind::Flag { default },
-            strategy::OptionKind::Integer { min, max, default } => {
-                OptionKind::Integer { min, max, default }
-            }
-            strategy::OptionKind::Share {
-                max_basis_points,
-                default_basis_points,
-            } => OptionKind::Share {
-                max_basis_points,
-                default_basis_points,
-            },
-            strategy::OptionKind::Duration { min, max, default } => {
-                OptionKind::Duration { min, max, default }
-            }
-            strategy::OptionKind::Word { words, default } => OptionKind::Word { words, default },
-        },
+        kind: descriptor.kind,
     }
 }
 
