@@ -197,3 +197,28 @@ fn long_answers_in_a_batch_are_whole() {
     );
     assert_eq!(answers[1]["id"], 2);
 }
+
+#[test]
+fn a_stream_that_has_begun_may_take_all_that_is_left_of_its_time() {
+    // Half of the time belongs to another upstream only as long as another could still answer.
+    let (slow, other) = (provider(), provider());
+    let method = "debug_traceTransaction";
+    slow.inject(Rule::always(Fault::LargeResult { bytes: 200_000 }).for_method(method));
+    let fired = slow.inject(
+        Rule::always(Fault::Drip {
+            chunk_bytes: 20_000,
+            interval: std::time::Duration::from_millis(350),
+        })
+        .for_method(method),
+    );
+    let proxy = Setup::default()
+        .upstream("slow", &slow.url(), "")
+        .upstream("other", &other.url(), "")
+        .after("methods:\n  debug_traceTransaction: { timeout: 6s }\n")
+        .start();
+    let response = proxy.post(CALL);
+    assert_eq!(response.status, 200);
+    assert!(response.body.len() > 200_000, "{}", response.body.len());
+    assert_eq!(slow.hits(fired), 1);
+    assert_eq!(other.counters().method(method), 0);
+}
