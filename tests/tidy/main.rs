@@ -473,3 +473,10 @@ fn links(text: &str) -> Vec<String> {
     }
     targets
 }
+
+#[test]
+fn the_run_command_of_the_readme_names_no_binary_and_needs_none() {
+    // Several packages of the workspace have a binary; `cargo run` must still know which one is meant.
+    assert!(read("README.md").contains("cargo run --release -- demo"));
+    assert!(read("Cargo.toml").contains("default-run = \"livechain\""));
+}
