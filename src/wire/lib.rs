@@ -11,10 +11,16 @@
 //! | [`envelope`] | a client's body | [`envelope::Envelope`]: calls as ranges |
 //! | [`response`] | an upstream's answer | [`response::Reply`], [`response::ResultStream`] |
 //! | [`splice`] | replies and calls | written around ranges |
-//! | [`params`] | a call's params | block parameter, filter, first string |
+//! | [`params`] | a call's params, an error | first string, words |
+//! | [`canonical`] | a call's params | one spelling of them, for keys |
+//! | [`block`] | a call's params | the block or blocks they ask about |
+//! | [`facts`] | a result | null, empty, pending, its block |
 //! | [`quantity`], [`filter_id`] | hex | numbers, tags, filter ids that name their upstream |
 
+pub mod block;
+pub mod canonical;
 pub mod envelope;
+pub mod facts;
 pub mod filter_id;
 pub mod http1;
 pub mod json;

@@ -13,7 +13,7 @@ pub use scanner::{Progress, Scanner};
 pub use text::{unescape, write_string, write_string_content};
 
 pub(crate) use cursor::Cursor;
-pub(crate) use string::{InString, string_end};
+pub(crate) use string::{InString, plain_string_end, string_end};
 pub(crate) use text::{spells, unescaped_len};
 
 /// Greatest nesting depth of what a client may send.

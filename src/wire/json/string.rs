@@ -98,7 +98,7 @@ const fn after_lead(lead: u8) -> Option<InString> {
 
 /// Offset behind the closing quote of a string whose content begins at `at`, if the slice has all of it and it is plain.
 #[inline]
-pub(super) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn plain_string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let end = skip_plain(bytes, at);
     (bytes.get(end) == Some(&b'"')).then_some(end + 1)
 }
