@@ -289,7 +289,7 @@ impl Worker {
                 }
             }
             NoteKind::AttemptStarted { purpose, .. } => match purpose {
-                Purpose::First => (),
+                Purpose::First | Purpose::Hedge => (),
                 Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
                 Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
                 Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
@@ -328,6 +328,7 @@ impl Worker {
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
             | NoteKind::Paused { .. }
+            | NoteKind::HedgeDenied { .. }
             | NoteKind::HoldOffEnded { .. }
             | NoteKind::Probed { .. } => (),
         }

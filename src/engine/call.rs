@@ -68,6 +68,10 @@ pub enum Event {
 }
 
 /// What the driver must do.
+///
+/// Two attempts of a call may be out at once where its policy hedges: both are sent, each on a connection of its own, and the events of either
+/// are reported as they come, in any order. The engine decides which of them is the answer; bytes of an answer may go to the client only
+/// after `Committed` was reported for it and no `Cancel` of it came in return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send the call.
@@ -81,7 +85,9 @@ pub enum Action {
         /// On a new connection, not one from the pool.
         fresh: bool,
     },
-    /// Give the attempt up; whatever it still says is not heard.
+    /// Give the attempt up, at once: its buffers and its slot are free from here on, and whatever it still says is not heard. Its
+    /// connection carries an answer that nobody reads, so it is no longer one for the pool (unless it carries many calls
+    /// and can end one of them). Never said of an attempt whose end was reported, and never after `Complete`.
     Cancel {
         /// Which.
         attempt: AttemptId,
@@ -116,8 +122,10 @@ pub enum Outcome {
     },
 }
 
-/// The most attempts that one call can ever make: the policy's, and one for a connection that had died.
-pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 1;
+/// The most attempts that one call can ever make: the policy's, one for a connection that had died, and a hedge.
+pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 2;
+/// The most that are out at once.
+pub const MAX_LIVE_ATTEMPTS: usize = 2;
 
 /// One call. Made by [`Shard::begin`](crate::shard::Shard::begin), driven to [`Action::Complete`], then dropped.
 ///

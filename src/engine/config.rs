@@ -135,6 +135,45 @@ pub struct MethodPolicy {
     pub attempts: u8,
     /// Another strategy than the chain's.
     pub strategy: Option<StrategyIndex>,
+    /// When a call that waits is also sent elsewhere; `None` for never.
+    pub hedge: Option<HedgeConfig>,
+}
+
+/// When a call that has waited longer than its upstream usually takes is also sent to another provider's, and how often that may
+/// happen. [`crate::hedge`] has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HedgeConfig {
+    /// How unusual a wait must be: of a thousand answers of that upstream to that method so many come sooner.
+    /// [`Self::MIN_QUANTILE`] to [`Self::MAX_QUANTILE`].
+    pub quantile_permille: u16,
+    /// Shorter waits are never cut, however unusual. One that is beyond the calls' time means that none is hedged.
+    pub min_delay: Duration,
+    /// Hedges per thousand calls of the policy, over ten seconds, of this shard; and one. 1 to [`Self::MAX_EXTRA`].
+    pub max_extra_permille: u32,
+}
+
+impl HedgeConfig {
+    /// Below the median a hedge is a second copy of most calls.
+    pub const MIN_QUANTILE: u16 = 500;
+    /// What is rarer than one in a thousand is not measured.
+    pub const MAX_QUANTILE: u16 = 999;
+    /// One hedge a call.
+    pub const MAX_EXTRA: u32 = 1_000;
+
+    fn is_within_limits(&self) -> bool {
+        (Self::MIN_QUANTILE..=Self::MAX_QUANTILE).contains(&self.quantile_permille)
+            && (1..=Self::MAX_EXTRA).contains(&self.max_extra_permille)
+    }
+}
+
+impl Default for HedgeConfig {
+    fn default() -> Self {
+        Self {
+            quantile_permille: 980,
+            min_delay: Duration::from_millis(2),
+            max_extra_permille: 50,
+        }
+    }
 }
 
 impl Default for MethodPolicy {
@@ -143,6 +182,7 @@ impl Default for MethodPolicy {
             timeout: Duration::from_secs(30),
             attempts: 3,
             strategy: None,
+            hedge: None,
         }
     }
 }
@@ -205,6 +245,8 @@ pub enum ConfigError {
     Breaker(UpstreamIndex),
     /// An attempt needs some time.
     Timeout,
+    /// A hedge's quantile or its share of the calls is out of [`HedgeConfig`]'s limits.
+    Hedge,
 }
 
 impl fmt::Display for ConfigError {
@@ -228,6 +270,13 @@ impl fmt::Display for ConfigError {
                 index.0
             ),
             Self::Timeout => f.write_str("a timeout must be above zero"),
+            Self::Hedge => write!(
+                f,
+                "a hedge's quantile is {} to {} and its share 1 to {}, of a thousand",
+                HedgeConfig::MIN_QUANTILE,
+                HedgeConfig::MAX_QUANTILE,
+                HedgeConfig::MAX_EXTRA
+            ),
         }
     }
 }
@@ -262,6 +311,9 @@ impl ChainConfig {
                 && index.as_usize() >= self.strategies.len()
             {
                 return Err(ConfigError::UnknownStrategy(index));
+            }
+            if policy.hedge.is_some_and(|hedge| !hedge.is_within_limits()) {
+                return Err(ConfigError::Hedge);
             }
         }
         for (position, upstream) in self.upstreams.iter().enumerate() {
@@ -362,5 +414,24 @@ mod tests {
             broken(|chain| chain.upstreams[0].breaker.probes = 0),
             Err(ConfigError::Breaker(UpstreamIndex(0)))
         );
+    }
+
+    #[test]
+    fn a_hedge_s_limits_are_checked_at_their_edges() {
+        let checked = |quantile_permille, max_extra_permille| {
+            let mut chain = chain();
+            chain.policies[0].hedge = Some(HedgeConfig {
+                quantile_permille,
+                max_extra_permille,
+                ..HedgeConfig::default()
+            });
+            chain.check()
+        };
+        for (quantile, extra) in [(500, 1), (999, 1_000), (980, 50)] {
+            assert_eq!(checked(quantile, extra), Ok(()));
+        }
+        for (quantile, extra) in [(499, 50), (1_000, 50), (980, 0), (980, 1_001)] {
+            assert_eq!(checked(quantile, extra), Err(ConfigError::Hedge));
+        }
     }
 }

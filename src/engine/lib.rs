@@ -34,6 +34,7 @@ pub mod ban;
 pub mod breaker;
 pub mod eligibility;
 pub mod head;
+pub mod hedge;
 pub mod quarantine;
 pub mod retry;
 pub mod score;

@@ -94,7 +94,7 @@ pub enum NoteKind {
         /// From dispatch to its end.
         latency: Duration,
     },
-    /// An attempt was given up: the call had its answer, or the client left. Nobody's fault.
+    /// An attempt was given up: the call had its answer from another attempt, or the client left. Nobody's fault.
     AttemptCancelled {
         /// Of which call.
         call: CallId,
@@ -152,6 +152,12 @@ pub enum NoteKind {
         /// For which call.
         call: CallId,
     },
+    /// A call has waited long enough for a hedge and somebody could take it, but hedges have had their share of the calls. At most once
+    /// a call.
+    HedgeDenied {
+        /// For which call.
+        call: CallId,
+    },
     /// An upstream fell behind the best head by more than the limit, or caught up.
     Lagging {
         /// Which.
@@ -183,6 +189,9 @@ pub enum Purpose {
     /// A pooled connection had died unnoticed: once more on a fresh one. At most one a call, and of the two sends only one can
     /// have been served, so the budget is not drawn.
     Fresh,
+    /// Beside the first attempt, which has waited unusually long: whichever answers well first is the call's answer. Drawn from the
+    /// policy's share of hedges ([`crate::hedge`]), not from the retry budget. At most one a call.
+    Hedge,
 }
 
 impl Purpose {
@@ -194,6 +203,7 @@ impl Purpose {
             Self::Retry => "retry",
             Self::Reroute => "reroute",
             Self::Fresh => "fresh",
+            Self::Hedge => "hedge",
         }
     }
 }
