@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::escape;
 use crate::model::{
-    AccessLog, Chain, Config, Cores, Header, Limits, LogPath, MethodFilter, MethodPattern,
-    MethodRule, REDACTED, Server, Setting, Strategy, Upstream, UpstreamTls, UpstreamUrl,
+    AccessLog, CacheTtl, Chain, Config, Cores, Header, HedgeRule, Limits, LogPath, MethodFilter,
+    MethodPattern, MethodRule, REDACTED, Server, Setting, Strategy, Upstream, UpstreamTls,
+    UpstreamUrl,
 };
 use crate::scalar::{format_duration, format_share, format_size};
 use crate::strategy::show;
@@ -32,6 +33,11 @@ impl Config {
                 "min_per_second": self.retry.min_per_second,
                 "attempts": self.retry.attempts,
             },
+            "cache": {
+                "enabled": self.cache.enabled,
+                "max_bytes": format_size(self.cache.max_bytes as u64),
+            },
+            "coalesce": { "enabled": self.coalesce.enabled },
             "methods": rules(&self.methods),
             "chains": self.chains.iter().map(|each| (each.name.clone(), chain(each))).collect::<Map<_, _>>(),
         });
@@ -58,6 +64,7 @@ fn server(server: &Server) -> Value {
         "listen": server.listen.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "admin": server.admin.map_or_else(|| "off".to_owned(), |address| address.to_string()),
         "cores": cores(&server.cores),
+        "busy_poll": server.busy_poll,
         "drain_timeout": format_duration(server.drain_timeout),
         "tls": server.tls.as_ref().map(|tls| json!({ "cert": tls.cert, "key": tls.key })),
         "limits": limits(&server.limits),
@@ -108,10 +115,30 @@ fn rules(rules: &[MethodRule]) -> Value {
             "timeout": rule.timeout.map(format_duration),
             "attempts": rule.attempts,
             "strategy": rule.strategy.as_ref().map(strategy),
+            "hedge": (!rule.hedge.is_silent()).then(|| hedge(&rule.hedge)),
+            "cache": rule.cache.map(|ttl| json!({ "ttl": self::ttl(ttl) })),
         });
         (rule.pattern.to_string(), settings)
     };
     Value::Object(rules.iter().map(rule).collect())
+}
+
+fn hedge(rule: &HedgeRule) -> Value {
+    json!({
+        "enabled": rule.enabled,
+        "quantile": rule.quantile.map(format_share),
+        "min_delay": rule.min_delay.map(format_duration),
+        "max_extra": rule.max_extra.map(format_share),
+    })
+}
+
+fn ttl(ttl: CacheTtl) -> String {
+    match ttl {
+        CacheTtl::Never => "never".to_owned(),
+        CacheTtl::Head => "head".to_owned(),
+        CacheTtl::Final => "final".to_owned(),
+        CacheTtl::Time(span) => format_duration(span),
+    }
 }
 
 fn strategy(strategy: &Strategy) -> Value {
@@ -140,6 +167,14 @@ fn chain(chain: &Chain) -> Value {
             "interval": format_duration(chain.probe.interval),
             "max_lag_blocks": chain.probe.max_lag_blocks,
         },
+        "heads": {
+            "enabled": chain.heads.enabled,
+            "min_interval": format_duration(chain.heads.min_interval),
+            "max_interval": format_duration(chain.heads.max_interval),
+            "finality_interval": format_duration(chain.heads.finality_interval),
+        },
+        "cache": { "enabled": chain.cache.enabled },
+        "coalesce": { "enabled": chain.coalesce.enabled },
         "methods": rules(&chain.methods),
         "upstreams": chain.upstreams.iter().map(upstream).collect::<Vec<_>>(),
     })

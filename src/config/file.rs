@@ -2,6 +2,8 @@
 //! gives the type, the reader, the JSON Schema and the reference page. No defaults: they are the
 //! validated model's. A key's first sentence is what an editor shows.
 
+mod answers;
+
 use schemars::json_schema;
 
 use crate::kind::{
@@ -11,6 +13,10 @@ use crate::kind::{
 use crate::model::{Compression, Cores, LogFormat, LogLevel, TrustRoots};
 use crate::read::{At, Named, Read, Reader};
 use crate::tree::{Node, Value};
+
+pub(crate) use answers::{
+    Cache, ChainCache, ChainCoalesce, Coalesce, Heads, HedgeRule, MethodCache,
+};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -37,6 +43,10 @@ section! {
         optional resolver: Resolver,
         /// How often a call may be tried again.
         optional retry: Retry,
+        /// Answers that are kept.
+        optional cache: Cache,
+        /// Identical calls in flight as one call to an upstream.
+        optional coalesce: Coalesce,
         /// Rules for methods on every chain, by name or pattern. Of the rules that match, the most specific one wins, setting by setting; a chain's own wins between equals.
         optional methods: Named<MethodRule>,
         /// The chains that are served, by name.
@@ -53,6 +63,8 @@ section! {
         optional admin: AdminAddress,
         /// Which processors serve: `auto`, how many, or a list of processor numbers.
         optional cores: Cores,
+        /// Whether the cores spin instead of sleeping when there is nothing to do: a processor each, for latency.
+        optional busy_poll: bool,
         /// How long calls in flight may take to end after SIGTERM.
         optional drain_timeout: Span<0, HOUR>,
         /// TLS of the data plane; it serves in clear without.
@@ -165,6 +177,10 @@ section! {
         optional attempts: Whole<1, MAX_ATTEMPTS>,
         /// How eligible upstreams are ordered.
         optional strategy: Strategy,
+        /// When a second attempt is made beside a slow first one.
+        optional hedge: HedgeRule,
+        /// How long answers are kept.
+        optional cache: MethodCache,
     }
 }
 
@@ -179,6 +195,12 @@ section! {
         optional strategy: Strategy,
         /// Checks of the upstreams beside their traffic.
         optional probe: Probe,
+        /// How the newest, safe and finalized blocks are watched.
+        optional heads: Heads,
+        /// Whether the chain's answers are kept.
+        optional cache: ChainCache,
+        /// Whether the chain's identical calls in flight join.
+        optional coalesce: ChainCoalesce,
         /// Rules for methods on this chain.
         optional methods: Named<MethodRule>,
         /// The upstreams, 1 to 64.

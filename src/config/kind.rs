@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-pub(crate) use number::{Fraction, Size, Span, Whole};
+pub(crate) use number::{CacheSize, Fraction, Share, Size, Span, Ttl, Whole};
 pub(crate) use place::{Address, AdminAddress, FilePath, LogTarget, SecretText, WebOrigin};
 pub(crate) use word::{NAME_RULE, Name, PATTERN_RULE, Pattern, ServerName, is_name};
 

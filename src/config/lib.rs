@@ -5,6 +5,7 @@
 //! configuration names (TLS material, `*_file` secrets) and nothing else: no sockets, no clock, no
 //! global state; the environment is passed in. A secret never appears in a problem or a dump.
 
+mod aptitude;
 mod catalog;
 mod dump;
 mod environment;
@@ -31,10 +32,10 @@ pub use environment::{Environment, GivenEnvironment, MAX_FILE_BYTES, ProcessEnvi
 pub use file::MAX_ATTEMPTS;
 pub use load::{load, parse};
 pub use model::{
-    AccessLog, Batch, Breaker, Chain, Compression, Config, Cores, Cors, Header, Limits, Log,
-    LogFormat, LogLevel, LogPath, MethodFilter, MethodPattern, MethodPolicy, MethodRule, Pool,
-    Probe, Resolver, Retry, Secret, Server, ServerTls, Setting, Strategy, TrustRoots, Upstream,
-    UpstreamTls, UpstreamUrl,
+    AccessLog, Batch, Breaker, Cache, CacheTtl, Chain, ChainCache, Coalesce, Compression, Config,
+    Cores, Cors, Header, Heads, Hedge, HedgeRule, Limits, Log, LogFormat, LogLevel, LogPath,
+    MethodFilter, MethodPattern, MethodPolicy, MethodRule, Pool, Probe, Resolver, Retry, Secret,
+    Server, ServerTls, Setting, Strategy, TrustRoots, Upstream, UpstreamTls, UpstreamUrl,
 };
 pub use problem::{Excerpt, Problem, Problems};
 pub use reference::reference;

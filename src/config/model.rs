@@ -3,6 +3,7 @@
 //! Everything here has passed validation: names are legal, numbers are in range, URLs are split.
 //! Nothing here reads a file, and nothing here shows a secret in `Debug` or when serialised.
 
+mod answers;
 mod method;
 mod secret;
 mod server;
@@ -11,6 +12,7 @@ mod upstream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use answers::{Cache, CacheTtl, ChainCache, Coalesce, Heads, Hedge, HedgeRule};
 pub use method::{MethodFilter, MethodPattern, MethodPolicy, MethodRule, SENSITIVE_NAMESPACES};
 pub use secret::{REDACTED, Secret};
 pub use server::{
@@ -29,6 +31,10 @@ pub struct Config {
     pub resolver: Resolver,
     /// How often a call may be tried again.
     pub retry: Retry,
+    /// The process's store of answers.
+    pub cache: Cache,
+    /// Identical calls in flight as one, on chains that say nothing of their own.
+    pub coalesce: Coalesce,
     /// Rules for methods of every chain, in the file's order.
     pub methods: Vec<MethodRule>,
     /// The chains, in the file's order. Never empty.
@@ -66,6 +72,12 @@ pub struct Chain {
     pub strategy: Strategy,
     /// How upstreams are checked beside their traffic.
     pub probe: Probe,
+    /// How its heads are watched.
+    pub heads: Heads,
+    /// Whether its answers are kept.
+    pub cache: ChainCache,
+    /// Whether identical calls in flight join.
+    pub coalesce: Coalesce,
     /// Rules for methods of this chain alone, in the file's order.
     pub methods: Vec<MethodRule>,
     /// The upstreams, in the file's order. 1 to 64.
@@ -131,10 +143,17 @@ impl Config {
     /// What is configured for `method` on `chain`: each setting from the most specific rule that has
     /// it. An exact name beats a pattern, a longer pattern a shorter one; between equals the chain's
     /// own rule beats the one for all chains. The namespaces of [`SENSITIVE_NAMESPACES`] are refused
-    /// unless a rule at least as specific says `allow: true`.
+    /// unless a rule at least as specific says `allow: true`. What a pattern says of hedging and keeping
+    /// does not reach methods that must not be sent twice, or whose answers serve no other call.
     #[must_use]
     pub fn method_policy(&self, chain: &Chain, method: &str) -> MethodPolicy {
         MethodPolicy::resolve(&self.methods, &chain.methods, method)
+    }
+
+    /// Whether answers of any chain are kept.
+    #[must_use]
+    pub fn keeps_answers(&self) -> bool {
+        self.chains.iter().any(|chain| chain.cache.enabled)
     }
 
     /// The number of upstreams over all chains.

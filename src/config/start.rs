@@ -2,7 +2,8 @@
 
 use crate::catalog::StrategyCatalog;
 use crate::model::{
-    Chain, Config, Probe, Resolver, Retry, Server, Strategy, Upstream, UpstreamUrl,
+    Cache, Chain, ChainCache, Coalesce, Config, Heads, Probe, Resolver, Retry, Server, Strategy,
+    Upstream, UpstreamUrl,
 };
 use crate::problem::{Problem, Problems};
 use crate::validate::{MAX_UPSTREAMS, destination};
@@ -18,6 +19,8 @@ impl Config {
             server: Server::default(),
             resolver: Resolver::default(),
             retry: Retry::default(),
+            cache: Cache::default(),
+            coalesce: Coalesce::default(),
             methods: Vec::new(),
             chains,
         }
@@ -71,6 +74,9 @@ impl Chain {
             aliases: Vec::new(),
             strategy: Strategy::default(),
             probe: Probe::default(),
+            heads: Heads::default(),
+            cache: ChainCache::default(),
+            coalesce: Coalesce::default(),
             methods: Vec::new(),
             upstreams,
         }

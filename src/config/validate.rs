@@ -1,6 +1,7 @@
 //! File model to validated model: defaults, and the rules between keys. Goes on after a problem; the
 //! caller discards the model when there was one. Opens the files that the configuration names.
 
+mod answers;
 mod chain;
 pub(crate) mod destination;
 mod server;
@@ -10,7 +11,7 @@ pub(crate) use upstream::MAX_UPSTREAMS;
 
 use crate::file;
 use crate::kind::PATTERN_RULE;
-use crate::model::{Config, MethodPattern, MethodRule, Resolver, Retry};
+use crate::model::{Cache, Coalesce, Config, MethodPattern, MethodRule, Resolver, Retry, Server};
 use crate::problem::shown;
 use crate::read::{At, Named, Reader};
 
@@ -26,6 +27,13 @@ pub(crate) fn narrow<T: TryFrom<u64> + Copy>(fallback: T) -> impl Fn(u64) -> T {
     move |number| T::try_from(number).unwrap_or(fallback)
 }
 
+/// What of the process its chains hang on.
+pub(crate) struct Process<'a> {
+    server: &'a Server,
+    cache: Cache,
+    coalesce: Coalesce,
+}
+
 /// The whole configuration. `None` when nothing could be made of it.
 pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config> {
     let server = server::server(file.server.map(|at| at.value).unwrap_or_default(), reader);
@@ -36,15 +44,29 @@ pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config
         |span| span.0,
     );
     let retry = retry(file.retry.map(|at| at.value).unwrap_or_default());
+    let cache = answers::cache(file.cache.map(|at| at.value).unwrap_or_default());
+    let mut coalesce = Coalesce::default();
+    set(
+        &mut coalesce.enabled,
+        file.coalesce.and_then(|at| at.value.enabled),
+        |enabled| enabled,
+    );
     let methods = file
         .methods
         .map(|at| rules(at.value, reader))
         .unwrap_or_default();
-    let chains = chain::chains(file.chains?, &server, reader);
+    let process = Process {
+        server: &server,
+        cache,
+        coalesce,
+    };
+    let chains = chain::chains(file.chains?, &process, reader);
     Some(Config {
         server,
         resolver,
         retry,
+        cache,
+        coalesce,
         methods,
         chains,
     })
@@ -77,13 +99,19 @@ pub(crate) fn rules(named: Named<file::MethodRule>, reader: &mut Reader<'_>) -> 
             timeout,
             attempts,
             strategy,
+            hedge,
+            cache,
         } = rule.value;
+        let hedge = answers::hedge(hedge, &pattern, reader);
+        let cache = answers::method_cache(cache, &pattern, reader);
         rules.push(MethodRule {
             pattern,
             allow: allow.map(|at| at.value),
             timeout: timeout.map(|at| at.value.0),
             attempts: attempts.map(|at| narrow(u8::MAX)(at.value.0)),
             strategy: strategy.map(|at| at.value.0),
+            hedge,
+            cache,
         });
     }
     rules

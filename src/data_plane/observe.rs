@@ -51,6 +51,8 @@ pub fn call_ended(worker: &Worker, question: &Question<'_>, ending: &Ending) {
         outcome: ending.outcome,
         duration_us: ending.duration_us,
         attempts: ending.attempts,
+        cache: None,
+        hedged: false,
         http_status: ending.http_status,
         request_bytes: question.raw().len() as u64,
         response_bytes: ending.response_bytes as u64,

@@ -79,6 +79,12 @@ impl Line<'_> {
             Field::Outcome => self.text(field, end.outcome.label()),
             Field::DurationUs => self.number(field, end.duration_us),
             Field::Attempts => self.number(field, u64::from(end.attempts)),
+            Field::Cache => {
+                if let Some(status) = end.cache {
+                    self.text(field, status.label());
+                }
+            }
+            Field::Hedged => self.flag(field, end.hedged),
             Field::HttpStatus => self.number(field, u64::from(end.http_status)),
             Field::RequestBytes => self.number(field, end.request_bytes),
             Field::ResponseBytes => self.number(field, end.response_bytes),
@@ -163,6 +169,11 @@ impl Line<'_> {
     fn number(&mut self, field: Field, value: u64) {
         self.key(field);
         self.out.push_str(itoa::Buffer::new().format(value));
+    }
+
+    fn flag(&mut self, field: Field, value: bool) {
+        self.key(field);
+        self.out.push_str(if value { "true" } else { "false" });
     }
 
     fn key(&mut self, field: Field) {

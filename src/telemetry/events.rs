@@ -3,7 +3,7 @@
 //! Never holds a body, params, an address or a key. Foreign text is cut when it is taken.
 
 use crate::foreign::ForeignText;
-use crate::labels::{CallOutcome, Protocol};
+use crate::labels::{CacheStatus, CallOutcome, Protocol};
 
 /// What a field's value is in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum FieldKind {
     Text,
     /// A whole number.
     Number,
+    /// `true` or `false`.
+    Flag,
     /// An array of strings.
     List,
     /// An object: upstream to reason.
@@ -66,6 +68,8 @@ fields! {
     Outcome: "outcome" Text "How the call ended: ok, node_error, failed, rejected, aborted, cancelled.";
     DurationUs: "duration_us" Number "From the call's start to its outcome, in microseconds.";
     Attempts: "attempts" Number "Attempts made at upstreams.";
+    Cache: "cache" Text "What the cache did for the call: hit, shared, miss_… or bypass_…, as in the answer's x-livechain-cache header.";
+    Hedged: "hedged" Flag "Whether a second attempt was made beside a slow first one.";
     HttpStatus: "http_status" Number "HTTP status of the answer that carries the call's outcome.";
     RequestBytes: "request_bytes" Number "Length of the call as the client sent it.";
     ResponseBytes: "response_bytes" Number "Length of the call's answer as it went to the client.";
@@ -117,6 +121,8 @@ const END_FIELDS: &[Field] = &[
     Field::Outcome,
     Field::DurationUs,
     Field::Attempts,
+    Field::Cache,
+    Field::Hedged,
     Field::HttpStatus,
     Field::RequestBytes,
     Field::ResponseBytes,
@@ -208,6 +214,10 @@ pub struct CallEnd {
     pub duration_us: u64,
     /// Attempts made.
     pub attempts: u16,
+    /// What the cache did for it; `None` when it was never looked up.
+    pub cache: Option<CacheStatus>,
+    /// Whether a second attempt was made beside a slow one.
+    pub hedged: bool,
     /// HTTP status sent.
     pub http_status: u16,
     /// Length of the call.

@@ -126,7 +126,7 @@ label_set! {
 }
 
 label_set! {
-    /// What a later attempt of a call was for.
+    /// What an attempt of a call beside its first was for.
     RetryKind {
         /// After a failure, drawn from the retry budget.
         Retry => "retry",
@@ -134,6 +134,122 @@ label_set! {
         Reroute => "reroute",
         /// The same upstream again on a fresh connection, because a pooled one had died unnoticed.
         Fresh => "fresh",
+        /// Beside a first attempt that is slow, drawn from the method's budget of hedges.
+        Hedge => "hedge",
+    }
+}
+
+label_set! {
+    /// What the cache did for a call. Also the value of the header `x-livechain-cache`.
+    CacheStatus {
+        /// Answered from the cache.
+        Hit => "hit",
+        /// Answered with what another call in flight was answered: the call joined its flight.
+        Shared => "shared",
+        /// Nothing was kept.
+        MissAbsent => "miss_absent",
+        /// What was kept hung on a head that is no longer the newest.
+        MissNewHead => "miss_new_head",
+        /// What was kept had reached its age.
+        MissTooOld => "miss_too_old",
+        /// Answers of the method are not kept.
+        BypassMethod => "bypass_method",
+        /// The block that the call names does not let its answer be kept (`pending`).
+        BypassBlock => "bypass_block",
+        /// The parameters have no canonical form that could be a key.
+        BypassParams => "bypass_params",
+        /// The client asked for a particular provider.
+        BypassPinned => "bypass_pinned",
+        /// The parameters are longer than a key may be.
+        BypassSize => "bypass_size",
+        /// The chain keeps no answers.
+        BypassDisabled => "bypass_disabled",
+    }
+}
+
+label_set! {
+    /// For how long an answer was put into the cache.
+    CacheLifetime {
+        /// Until the next head.
+        Head => "head",
+        /// For good.
+        Final => "final",
+        /// For a time that the configuration gives.
+        Timed => "timed",
+    }
+}
+
+label_set! {
+    /// How a flight, an upstream call that several clients' calls may join, ended for its leader.
+    FlightOutcome {
+        /// With an answer, which the followers got too.
+        Answered => "answered",
+        /// With an error, which the followers got too.
+        Failed => "failed",
+        /// The leader left, and nobody had followed.
+        Abandoned => "abandoned",
+        /// The leader left or gave up, and a follower leads on.
+        Promoted => "promoted",
+    }
+}
+
+label_set! {
+    /// What became of a hedge.
+    HedgeOutcome {
+        /// It answered first.
+        Won => "won",
+        /// The attempt that it was to overtake answered first, or it failed.
+        Lost => "lost",
+        /// It was due, and the budget of extra load did not allow it.
+        Denied => "denied",
+    }
+}
+
+label_set! {
+    /// What an upstream was asked so that a chain's heads are known.
+    HeadPoll {
+        /// Its newest block's number.
+        Newest => "newest",
+        /// The number of its `safe` block.
+        Safe => "safe",
+        /// The number of its `finalized` block.
+        Finalized => "finalized",
+        /// A new head's block itself.
+        Block => "block",
+    }
+}
+
+label_set! {
+    /// How a question for a head ended.
+    PollOutcome {
+        /// With what was asked for.
+        Ok => "ok",
+        /// Without.
+        Failed => "failed",
+    }
+}
+
+label_set! {
+    /// The heads of a chain.
+    HeadKind {
+        /// The newest block.
+        Newest => "newest",
+        /// The newest that is unlikely to be reorganised away.
+        Safe => "safe",
+        /// The newest that never will be.
+        Finalized => "finalized",
+    }
+}
+
+label_set! {
+    /// What became of a message between shards.
+    GossipResult {
+        /// Handed to another shard.
+        Sent => "sent",
+        /// Taken from another shard.
+        Received => "received",
+        /// Lost, because the other shard's lane was full; a newer one takes its place.
+        Dropped => "dropped",
     }
 }
 

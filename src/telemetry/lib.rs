@@ -9,6 +9,7 @@
 //! Never reads a clock, opens a socket or a file, or shares a number between threads while it is counted.
 
 mod access_queue;
+mod answers;
 mod dimensions;
 pub mod event_line;
 pub mod events;
@@ -29,12 +30,14 @@ mod wall_time;
 mod tests;
 
 pub use access_queue::{AccessLog, EventReceiver, Sampler};
+pub use answers::{CacheLevels, ChainLevels, GossipLevels};
 pub use dimensions::{ChainDimension, Dimensions, OTHER_METHOD, UpstreamDimension};
 pub use events::{CallEnd, Event, EventHead, SelectionMade};
 pub use foreign::{ForeignText, MAX_FOREIGN_BYTES, push_json_string};
 pub use labels::{
-    AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, Protocol,
-    RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES, STATUS_LABELS, status_index,
+    AttemptOutcome, CacheLifetime, CacheStatus, CallOutcome, ConnectOutcome, ConnectionRefusal,
+    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, PollOutcome, PoolState,
+    Protocol, RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES, STATUS_LABELS, status_index,
 };
 pub use metrics::{METRICS, Metric};
 pub use record::{

@@ -99,6 +99,7 @@ pub fn events_page() -> String {
             let kind = match spec.kind {
                 FieldKind::Text => "string",
                 FieldKind::Number => "number",
+                FieldKind::Flag => "boolean",
                 FieldKind::List => "array of strings",
                 FieldKind::Reasons => "object, upstream → reason",
             };

@@ -5,8 +5,9 @@
 
 use crate::dimensions::{Dimensions, OTHER_METHOD};
 use crate::labels::{
-    AttemptOutcome, CallOutcome, ConnectOutcome, ConnectionRefusal, PoolState, RequestRefusal,
-    ResolveOutcome, RetryKind, STATUS_LABELS,
+    AttemptOutcome, CacheLifetime, CacheStatus, CallOutcome, ConnectOutcome, ConnectionRefusal,
+    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, PollOutcome, PoolState,
+    RequestRefusal, ResolveOutcome, RetryKind, STATUS_LABELS,
 };
 
 /// What a metric's number means.
@@ -86,8 +87,24 @@ pub enum Axis {
     RequestRefusal,
     /// `reason` for which a connection was refused.
     ConnectionRefusal,
-    /// `kind` of a retry.
+    /// `kind` of an attempt beside the first.
     RetryKind,
+    /// `result` of a look into the cache.
+    CacheStatus,
+    /// `lifetime` of a kept answer.
+    CacheLifetime,
+    /// `outcome` of a flight.
+    FlightOutcome,
+    /// `outcome` of a hedge.
+    HedgeOutcome,
+    /// `kind` of a question for a head.
+    HeadPoll,
+    /// `outcome` of one.
+    PollOutcome,
+    /// `kind` of a chain's head.
+    HeadKind,
+    /// `result` of a message between shards.
+    GossipResult,
     /// `state` of a pooled connection.
     PoolState,
     /// `version` of the program.
@@ -112,8 +129,13 @@ impl Axis {
             Self::CallOutcome
             | Self::AttemptOutcome
             | Self::ConnectOutcome
-            | Self::ResolveOutcome => &["outcome"],
-            Self::RetryKind => &["kind"],
+            | Self::ResolveOutcome
+            | Self::FlightOutcome
+            | Self::HedgeOutcome
+            | Self::PollOutcome => &["outcome"],
+            Self::RetryKind | Self::HeadPoll | Self::HeadKind => &["kind"],
+            Self::CacheStatus | Self::GossipResult => &["result"],
+            Self::CacheLifetime => &["lifetime"],
             Self::Version => &["version"],
         }
     }
@@ -130,6 +152,14 @@ impl Axis {
             Self::RequestRefusal => Some(RequestRefusal::LABELS),
             Self::ConnectionRefusal => Some(ConnectionRefusal::LABELS),
             Self::RetryKind => Some(RetryKind::LABELS),
+            Self::CacheStatus => Some(CacheStatus::LABELS),
+            Self::CacheLifetime => Some(CacheLifetime::LABELS),
+            Self::FlightOutcome => Some(FlightOutcome::LABELS),
+            Self::HedgeOutcome => Some(HedgeOutcome::LABELS),
+            Self::HeadPoll => Some(HeadPoll::LABELS),
+            Self::PollOutcome => Some(PollOutcome::LABELS),
+            Self::HeadKind => Some(HeadKind::LABELS),
+            Self::GossipResult => Some(GossipResult::LABELS),
             Self::PoolState => Some(PoolState::LABELS),
             _ => None,
         }
@@ -266,7 +296,7 @@ metrics! {
     Faults: "livechain_faults_total" Counter One [Upstream, FaultClass]
         "Attempts that ended in a fault, by its class.";
     Retries: "livechain_retries_total" Counter One [Chain, RetryKind]
-        "Attempts made after an earlier attempt of the same call failed.";
+        "Attempts of a call beside its first: after one that failed, or as a hedge beside one that is slow.";
     RetriesDenied: "livechain_retries_denied_total" Counter One [Chain]
         "Retries that the retry budget did not allow.";
     AttemptsInFlight: "livechain_attempts_in_flight" GaugeSum One [Upstream]
@@ -275,6 +305,34 @@ metrics! {
         "Answers relayed while they were still arriving, because they were longer than hold_bytes.";
     AbortedResponses: "livechain_aborted_responses_total" Counter One [Chain]
         "Answers cut after their first bytes had gone to the client.";
+
+    // What need not be asked, or is asked twice.
+    CacheLookups: "livechain_cache_lookups_total" Counter One [Chain, CacheStatus]
+        "Calls by what the cache did for them: a hit, an answer shared with a call in flight, or why neither.";
+    CacheStored: "livechain_cache_stored_total" Counter One [Chain, CacheLifetime]
+        "Answers put into the cache, by how long they are good.";
+    CacheEvictions: "livechain_cache_evictions_total" Counter One []
+        "Answers that the cache dropped to stay within its budget.";
+    CacheBytes: "livechain_cache_bytes" GaugeSum One []
+        "Bytes that kept answers take, keys included.";
+    CacheEntries: "livechain_cache_entries" GaugeSum One []
+        "Answers in the cache, those included that are no longer good and not yet replaced.";
+    CacheMaxBytes: "livechain_cache_max_bytes" GaugeSum One []
+        "Bytes that kept answers may take.";
+    Flights: "livechain_flights_total" Counter One [Chain, FlightOutcome]
+        "Calls that others could join, by how they ended; those that joined are shared in livechain_cache_lookups_total.";
+    Hedges: "livechain_hedges_total" Counter One [Chain, HedgeOutcome]
+        "Second attempts beside a slow first one, by what became of them.";
+
+    // What is known of the chains.
+    HeadPolls: "livechain_head_polls_total" Counter One [Upstream, HeadPoll, PollOutcome]
+        "Questions for a chain's heads, each a call that the provider counts.";
+    ChainHead: "livechain_chain_head_block" GaugeMax One [Chain, HeadKind]
+        "Block number of the chain's head as clients see it; 0 when none is known.";
+    BlockTime: "livechain_block_time_seconds" GaugeMax Micros [Chain]
+        "Time between two blocks of the chain as learned from its heads; 0 when unknown.";
+    HeadResets: "livechain_head_resets_total" Counter One [Chain]
+        "Times that what was known of a chain's head was given up because the upstreams said otherwise for long enough.";
 
     // Who is chosen, and who is not.
     Selections: "livechain_selections_total" Counter One [Upstream, Strategy]
@@ -337,6 +395,8 @@ metrics! {
         "Times that accepting paused because the process was out of descriptors or memory.";
 
     // The process and its shards.
+    Gossip: "livechain_gossip_messages_total" Counter One [GossipResult]
+        "Messages between shards about heads, scores and upstreams in trouble.";
     ShardReady: "livechain_shard_ready" GaugeMax One [Shard]
         "1 when the shard serves.";
     ShardTasks: "livechain_shard_tasks" GaugeMax One [Shard]

@@ -218,7 +218,7 @@ impl Recorder {
         self.add(Metric::UpstreamReceived, [upstream], attempt.received_bytes);
     }
 
-    /// An attempt follows a failed one of the same call.
+    /// An attempt is made beside the call's first: after one that failed, or as a hedge.
     pub fn retried(&mut self, chain: usize, kind: RetryKind) {
         self.add(Metric::Retries, [chain, kind.index()], 1);
     }

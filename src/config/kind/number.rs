@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::model::CacheTtl;
+use crate::problem::shown;
 use crate::read::{Read, Reader};
 use crate::scalar::{
-    format_duration, format_size, parse_duration, parse_share, parse_size, parse_whole,
+    format_duration, format_share, format_size, parse_duration, parse_share, parse_size,
+    parse_whole,
 };
 use crate::tree::Node;
 
@@ -27,6 +30,18 @@ pub(crate) struct Span<const MIN: u64, const MAX: u64>(pub(crate) Duration);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fraction(pub(crate) f64);
 
+/// A share from `MIN` to `MAX` millionths.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Share<const MIN: u64, const MAX: u64>(pub(crate) f64);
+
+/// A size of what can also be switched off, which a size of nothing does not do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheSize(pub(crate) u64);
+
+/// How long an answer is kept: a word, or a span of time from `MIN` to `MAX` milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ttl<const MIN: u64, const MAX: u64>(pub(crate) CacheTtl);
+
 /// Tells a value out of its range.
 fn in_range<T: PartialOrd>(
     node: &Node,
@@ -34,6 +49,18 @@ fn in_range<T: PartialOrd>(
     value: T,
     bounds: [T; 2],
     show: impl Fn(&T) -> String,
+) -> Option<T> {
+    in_range_or(node, reader, value, bounds, show, "")
+}
+
+/// Tells a value out of its range; `otherwise` ends the remedy.
+fn in_range_or<T: PartialOrd>(
+    node: &Node,
+    reader: &mut Reader<'_>,
+    value: T,
+    bounds: [T; 2],
+    show: impl Fn(&T) -> String,
+    otherwise: &str,
 ) -> Option<T> {
     let [min, max] = bounds;
     if value >= min && value <= max {
@@ -45,7 +72,11 @@ fn in_range<T: PartialOrd>(
     reader.problem(
         node.place,
         message,
-        format!("choose a value from {} to {}", show(&min), show(&max)),
+        format!(
+            "choose a value from {} to {}{otherwise}",
+            show(&min),
+            show(&max)
+        ),
     );
     None
 }
@@ -80,6 +111,97 @@ impl<const MIN: u64, const MAX: u64> Read for Span<MIN, MAX> {
         let value = reader.public(node, "a duration", how, parse_duration)?;
         let bounds = [Duration::from_millis(MIN), Duration::from_millis(MAX)];
         in_range(node, reader, value, bounds, |span| format_duration(*span)).map(Self)
+    }
+}
+
+impl Read for CacheSize {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let value = reader.public(
+            node,
+            "a size",
+            "a size as in `256MiB` or `2GiB`",
+            parse_size,
+        )?;
+        let bounds = [Self::MIN, Self::MAX];
+        let otherwise = if value < Self::MIN {
+            ", or turn it off with `enabled: false`"
+        } else {
+            ""
+        };
+        in_range_or(
+            node,
+            reader,
+            value,
+            bounds,
+            |bytes| format_size(*bytes),
+            otherwise,
+        )
+        .map(Self)
+    }
+}
+
+impl CacheSize {
+    /// Less is not worth its own bookkeeping once it is split over the cores.
+    const MIN: u64 = 1 << 20;
+    const MAX: u64 = 1 << 40;
+}
+
+impl<const MIN: u64, const MAX: u64> Share<MIN, MAX> {
+    const BOUNDS: [f64; 2] = [MIN as f64 / 1e6, MAX as f64 / 1e6];
+}
+
+impl<const MIN: u64, const MAX: u64> Read for Share<MIN, MAX> {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let text = reader.text(node, "a share as in `5%` or `0.05`")?;
+        reader.reveal(node);
+        let Some(value) = parse_share(&text) else {
+            let given = if reader.is_verbatim(node, &text) {
+                shown(&text)
+            } else {
+                "the value".to_owned()
+            };
+            // `98` can only have been meant as percent.
+            let remedy = match parse_share(&format!("{text}%")) {
+                Some(share) => format!("write `{text}%` or `{share}`"),
+                None => "write it as in `5%` or `0.05`".to_owned(),
+            };
+            reader.problem(
+                node.place,
+                format!("{given} is not a share from 0 to 1"),
+                remedy,
+            );
+            return None;
+        };
+        in_range(node, reader, value, Self::BOUNDS, |share| {
+            format_share(*share)
+        })
+        .map(Self)
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Read for Ttl<MIN, MAX> {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let how = "`never`, `head`, `final`, or a duration as in `500ms`";
+        let read = |text: &str| match text {
+            "never" => Some(CacheTtl::Never),
+            "head" => Some(CacheTtl::Head),
+            "final" => Some(CacheTtl::Final),
+            _ => parse_duration(text).map(CacheTtl::Time),
+        };
+        let value = reader.public(node, "a time to keep answers", how, read)?;
+        if let CacheTtl::Time(span) = value {
+            let bounds = [Duration::from_millis(MIN), Duration::from_millis(MAX)];
+            let otherwise = if span.is_zero() { ", or `never`" } else { "" };
+            in_range_or(
+                node,
+                reader,
+                span,
+                bounds,
+                |span| format_duration(*span),
+                otherwise,
+            )?;
+        }
+        Some(Self(value))
     }
 }
 
@@ -154,6 +276,55 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Span<MIN, MAX> {
             "type": "string",
             "pattern": r"^([0-9]+(\.[0-9]+)?(d|h|m|s|ms|us|ns))+$",
             "description": format!("A duration from {} to {}.", show(MIN), show(MAX)),
+        })
+    }
+}
+
+super::inline_schema!(
+    CacheSize,
+    <Size<{ CacheSize::MIN }, { CacheSize::MAX }> as JsonSchema>::json_schema(
+        &mut SchemaGenerator::default()
+    )
+);
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Share<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let [min, max] = Self::BOUNDS;
+        json_schema!({
+            "title": "share",
+            "anyOf": [
+                { "type": "number", "minimum": min, "maximum": max },
+                { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$" },
+            ],
+            "description": format!("A share from {} to {}, as `5%` or `0.05`.", format_share(min), format_share(max)),
+        })
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Ttl<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Ttl".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let show = |ms| format_duration(Duration::from_millis(ms));
+        json_schema!({
+            "title": "`never`, `head`, `final` or duration",
+            "type": "string",
+            "pattern": r"^(never|head|final|([0-9]+(\.[0-9]+)?(d|h|m|s|ms|us|ns))+)$",
+            "description": format!("A duration is from {} to {}.", show(MIN), show(MAX)),
         })
     }
 }

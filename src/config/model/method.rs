@@ -1,9 +1,10 @@
 //! Method patterns and the rules that hang on them. Knows no method by itself but the namespaces
-//! that a public endpoint must not serve.
+//! that a public endpoint must not serve; what a method admits is [`crate::aptitude`]'s to say.
 
 use std::time::Duration;
 
-use super::Strategy;
+use super::{CacheTtl, Hedge, HedgeRule, Strategy};
+use crate::aptitude;
 
 /// Namespaces that control a node or its keys: refused unless a rule says `allow: true`.
 pub const SENSITIVE_NAMESPACES: [&str; 4] = ["admin_", "personal_", "miner_", "engine_"];
@@ -37,6 +38,10 @@ pub struct MethodRule {
     pub attempts: Option<u8>,
     /// How eligible upstreams are ordered.
     pub strategy: Option<Strategy>,
+    /// When a second attempt is made beside a slow first one.
+    pub hedge: HedgeRule,
+    /// How long answers are kept.
+    pub cache: Option<CacheTtl>,
 }
 
 /// All that the rules say about one method of one chain.
@@ -50,6 +55,10 @@ pub struct MethodPolicy {
     pub attempts: Option<u8>,
     /// Strategy, if a rule says so.
     pub strategy: Option<Strategy>,
+    /// When a second attempt is made beside a slow first one; off for a method that must not be sent twice.
+    pub hedge: Hedge,
+    /// How long answers are kept, if a rule says so; `None` leaves it to what is known of the method.
+    pub cache: Option<CacheTtl>,
 }
 
 impl MethodPattern {
@@ -116,6 +125,13 @@ impl MethodRule {
             timeout: None,
             attempts: None,
             strategy: None,
+            hedge: HedgeRule {
+                enabled: None,
+                quantile: None,
+                min_delay: None,
+                max_extra: None,
+            },
+            cache: None,
         }
     }
 }
@@ -138,12 +154,23 @@ impl MethodPolicy {
             timeout: None,
             attempts: None,
             strategy: None,
+            hedge: Hedge::default(),
+            cache: None,
         };
         for (_, _, rule) in rules {
             policy.allow = rule.allow.unwrap_or(policy.allow);
             policy.timeout = rule.timeout.or(policy.timeout);
             policy.attempts = rule.attempts.or(policy.attempts);
             policy.strategy = rule.strategy.or(policy.strategy);
+            policy.hedge.apply(&rule.hedge);
+            policy.cache = rule.cache.or(policy.cache);
+        }
+        policy.hedge.enabled &= aptitude::bars_hedge(method).is_none();
+        if policy
+            .cache
+            .is_some_and(|ttl| aptitude::bars_keeping(method, ttl).is_some())
+        {
+            policy.cache = None;
         }
         policy
     }

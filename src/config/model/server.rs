@@ -13,6 +13,8 @@ pub struct Server {
     pub admin: Option<SocketAddr>,
     /// Which processors serve.
     pub cores: Cores,
+    /// Whether shards spin instead of sleeping when there is nothing to do: a core each, for latency.
+    pub busy_poll: bool,
     /// How long calls in flight may take to end after SIGTERM.
     pub drain_timeout: Duration,
     /// TLS of the data plane; `None` serves in clear.
@@ -140,6 +142,7 @@ impl Default for Server {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8545))],
             admin: Some(SocketAddr::from(([127, 0, 0, 1], 9545))),
             cores: Cores::Auto,
+            busy_poll: false,
             drain_timeout: Duration::from_secs(30),
             tls: None,
             limits: Limits::default(),

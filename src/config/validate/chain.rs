@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{narrow, rules, set, upstream};
+use super::{Process, answers, narrow, rules, set, upstream};
 use crate::file;
 use crate::kind::{NAME_RULE, is_name};
-use crate::model::{Chain, Probe, Server};
+use crate::model::{Chain, ChainCache, Coalesce, Probe};
 use crate::problem::shown;
 use crate::read::{At, Named, Origin, Reader};
 
@@ -40,7 +40,7 @@ struct Taken {
 
 pub(crate) fn chains(
     named: At<Named<file::Chain>>,
-    server: &Server,
+    process: &Process<'_>,
     reader: &mut Reader<'_>,
 ) -> Vec<Chain> {
     let count = named.value.0.len();
@@ -68,7 +68,7 @@ pub(crate) fn chains(
         .value
         .0
         .into_iter()
-        .map(|(key, at)| chain(key, at.value, server, &mut taken, reader))
+        .map(|(key, at)| chain(key, at.value, process, &mut taken, reader))
         .collect()
 }
 
@@ -109,7 +109,7 @@ fn claim(name: &str, origin: &Origin, taken: &mut Taken, reader: &mut Reader<'_>
 fn chain(
     key: At<String>,
     file: file::Chain,
-    server: &Server,
+    process: &Process<'_>,
     taken: &mut Taken,
     reader: &mut Reader<'_>,
 ) -> Chain {
@@ -142,9 +142,18 @@ fn chain(
         .methods
         .map(|at| rules(at.value, reader))
         .unwrap_or_default();
+    let heads = answers::heads(file.heads.map(|at| at.value).unwrap_or_default(), reader);
+    let mut cache = ChainCache {
+        enabled: process.cache.enabled,
+    };
+    let own = file.cache.and_then(|at| at.value.enabled);
+    set(&mut cache.enabled, own, |enabled| enabled);
+    let mut coalesce = Coalesce { ..process.coalesce };
+    let own = file.coalesce.and_then(|at| at.value.enabled);
+    set(&mut coalesce.enabled, own, |enabled| enabled);
     let upstreams = file
         .upstreams
-        .map(|at| upstream::upstreams(at, server, reader))
+        .map(|at| upstream::upstreams(at, process.server, reader))
         .unwrap_or_default();
     Chain {
         name,
@@ -152,6 +161,9 @@ fn chain(
         aliases,
         strategy,
         probe: probe(file.probe.map(|at| at.value).unwrap_or_default()),
+        heads,
+        cache,
+        coalesce,
         methods,
         upstreams,
     }

@@ -31,6 +31,7 @@ pub(crate) fn server(file: file::Server, reader: &mut Reader<'_>) -> Server {
         );
     }
     set(&mut server.cores, file.cores, |cores| cores);
+    set(&mut server.busy_poll, file.busy_poll, |busy| busy);
     set(&mut server.drain_timeout, file.drain_timeout, |span| span.0);
     server.tls = file.tls.and_then(|at| tls(at.value, reader));
     server.limits = limits(file.limits.map(|at| at.value).unwrap_or_default(), reader);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::dimensions;
 use crate::event_line::push_line;
 use crate::events::{CallEnd, Event, EventHead, FieldKind, SelectionMade};
-use crate::{AccessLog, CallOutcome, ForeignText, Protocol, Sampler};
+use crate::{AccessLog, CacheStatus, CallOutcome, ForeignText, Protocol, Sampler};
 
 fn head(request_id: &[u8], method: &[u8]) -> EventHead {
     EventHead {
@@ -30,6 +30,8 @@ fn end(outcome: CallOutcome) -> CallEnd {
         outcome,
         duration_us: 1_234,
         attempts: 2,
+        cache: Some(CacheStatus::MissNewHead),
+        hedged: true,
         http_status: 200,
         request_bytes: 80,
         response_bytes: 4_096,
@@ -90,6 +92,7 @@ fn a_line_has_the_fields_of_its_row_in_their_types() {
             let fits = match field.spec().kind {
                 FieldKind::Text => value.is_string(),
                 FieldKind::Number => value.is_u64(),
+                FieldKind::Flag => value.is_boolean(),
                 FieldKind::List => value.is_array(),
                 FieldKind::Reasons => value.is_object(),
             };
