@@ -3,16 +3,19 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use engine::block::BlockRef;
 use engine::call::Request;
 use engine::index::UpstreamIndex;
-use engine::method::FilterRole;
+use engine::method::{self, FilterRole};
 use engine::time::Instant;
+use wire::canonical::{self, NotCanonical};
 use wire::envelope::{Call, Item};
 use wire::{filter_id, params, splice};
 
 use super::policies::MethodEntry;
 use super::route::Route;
 use super::snapshot;
+use super::terms;
 use super::upstream::judge::Asked;
 use super::worker::Worker;
 
@@ -45,6 +48,8 @@ pub struct Question<'b> {
     params: Option<Vec<u8>>,
     /// The upstream that has the filter.
     owner: Option<UpstreamIndex>,
+    /// Which block it asks about.
+    pub block: BlockRef,
 }
 
 /// Why a call is answered without asking anybody.
@@ -92,7 +97,9 @@ impl<'b> Question<'b> {
             call: *call,
             params: None,
             owner: None,
+            block: BlockRef::None,
         };
+        question.block = terms::block_of(method::policy(entry.id).block_param, question.params());
         let served = if !entry.allowed {
             Err(Unasked::NotAllowed)
         } else if entry.filter == FilterRole::Uses {
@@ -120,6 +127,45 @@ impl<'b> Question<'b> {
         self.owner = Some(owner.index);
         self.params = Some(params);
         Ok(())
+    }
+
+    /// The same question about a block by its number, where the caller named it by a tag in the first parameter.
+    pub fn about_block(&self, number: u64) -> Option<Self> {
+        let given = self.call.params?.of(self.body);
+        let tag = params::first_string(given)?;
+        let mut quantity = Vec::new();
+        wire::quantity::write(&mut quantity, number);
+        let mut params = Vec::new();
+        splice::write_replaced(&mut params, given, tag, &quantity);
+        Some(Self {
+            context: self.context,
+            ordinal: self.ordinal,
+            route: self.route,
+            entry: self.entry,
+            method: self.method.clone(),
+            body: self.body,
+            item: self.item,
+            call: self.call,
+            params: Some(params),
+            owner: self.owner,
+            block: BlockRef::Number(number),
+        })
+    }
+
+    /// Whether one upstream and no other may be asked.
+    pub fn is_pinned(&self) -> bool {
+        self.owner.or(self.route.pinned).is_some()
+    }
+
+    /// Appends the whole call, as a key: its chain, its method and its params in canonical form. Two calls with equal keys ask for
+    /// the same thing.
+    ///
+    /// # Errors
+    /// Why its params have no canonical form; `out` is to be thrown away then.
+    pub fn write_key(&self, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
+        out.extend_from_slice(&self.route.chain.0.to_le_bytes());
+        out.extend_from_slice(&self.entry.id.0.to_le_bytes());
+        canonical::write_params(out, self.params())
     }
 
     /// The caller's id, byte for byte; a notification has none and is never answered.
@@ -187,6 +233,7 @@ impl<'b> Question<'b> {
             strategy,
             pinned: self.owner.or(self.route.pinned),
             excluded: excluded.unwrap_or_default(),
+            height: self.block.height(method::policy(self.entry.id)),
         }
     }
 }

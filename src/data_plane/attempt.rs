@@ -6,6 +6,7 @@ use engine::index::{AttemptId, UpstreamIndex};
 use engine::method::{Effect, FilterRole};
 
 use super::asked::Question;
+use super::call::Out;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::{Broken, Long, Outgoing, Reached, Received, exchange};
@@ -25,24 +26,29 @@ pub struct Dispatch {
     pub fresh: bool,
 }
 
+/// Whether a long answer may go to the client while it arrives.
+#[derive(Clone, Copy)]
+pub enum Streaming<'a> {
+    /// No: it is held whole.
+    Never,
+    /// Unless others wait for the same answer by then.
+    Unless(&'a dyn Fn() -> bool),
+    /// Yes.
+    Always,
+}
+
 /// A long answer that has begun.
 pub struct Begun {
     /// What came so far and the rest.
     pub long: Long,
-    /// Which attempt it answers.
-    pub attempt: AttemptId,
+    /// The attempt that it answers.
+    pub out: Out,
     /// The id that the upstream was sent.
     pub expected_id: u64,
     /// That is the caller's own.
     pub own_id_sent: bool,
     /// When the attempt is given up.
     pub deadline_ns: u64,
-    /// Who answers.
-    pub upstream: Rc<Upstream>,
-    /// When the attempt began.
-    pub started_ns: u64,
-    /// How far it got.
-    pub reached: Rc<Reached>,
 }
 
 /// What one attempt came to.
@@ -51,21 +57,20 @@ pub enum Attempted {
     Judged(Judged, bool),
     /// A pooled connection had died.
     Stale,
-    /// A long answer began.
-    Long(Box<Begun>),
+    /// A long answer began, to a call sent under this id, which may be the caller's own.
+    Long(Box<Long>, u64, bool),
 }
 
 /// One send and its judged answer.
 pub async fn send(
     worker: &Rc<Worker>,
     question: &Question<'_>,
-    upstream: &Rc<Upstream>,
+    upstream: Rc<Upstream>,
     dispatch: Dispatch,
     budget: &HoldBudget,
-    may_stream: bool,
-    reached: &Rc<Reached>,
+    streaming: Streaming<'_>,
+    reached: Rc<Reached>,
 ) -> Attempted {
-    let started_ns = rt::now();
     let own_id = question.own_id();
     let expected_id = own_id.unwrap_or_else(|| upstream.take_ids(1));
     let mut written = Vec::new();
@@ -77,32 +82,33 @@ pub async fn send(
             written.as_slice()
         }
     };
-    let streamable = may_stream && question.entry.filter == FilterRole::None;
+    let streaming = match question.entry.filter {
+        FilterRole::None => streaming,
+        FilterRole::Creates | FilterRole::Uses => Streaming::Never,
+    };
     let outgoing = Outgoing {
         payload,
         fresh_only: dispatch.fresh || question.entry.effect == Effect::NodeWrite,
-        stream_id: streamable.then_some(expected_id),
+        stream_id: match streaming {
+            Streaming::Never => None,
+            Streaming::Unless(_) | Streaming::Always => Some(expected_id),
+        },
+        hold_on: match streaming {
+            Streaming::Unless(others_wait) => Some(others_wait),
+            Streaming::Never | Streaming::Always => None,
+        },
         budget,
     };
-    let received = exchange(upstream, &outgoing, &worker.limits.answer, reached).await;
+    let received = exchange(&upstream, &outgoing, &worker.limits.answer, &reached).await;
     rt::recycle(written);
     let judged = match received {
         Ok(Received::Long(long)) => {
-            return Attempted::Long(Box::new(Begun {
-                long: *long,
-                attempt: dispatch.attempt,
-                expected_id,
-                own_id_sent: own_id.is_some(),
-                deadline_ns: dispatch.deadline_ns,
-                upstream: upstream.clone(),
-                started_ns,
-                reached: reached.clone(),
-            }));
+            return Attempted::Long(long, expected_id, own_id.is_some());
         }
         Ok(Received::Whole { facts, body }) => {
             let held_bytes = body.len();
             let judged = judge_one(
-                upstream,
+                &upstream,
                 question.asked(),
                 expected_id,
                 &facts,

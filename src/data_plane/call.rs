@@ -2,18 +2,16 @@
 //! decision is the engine's. Dropping it at any point tells the engine that the client is gone.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::rc::Rc;
 
 use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, UpstreamIndex};
 use engine::method::Effect;
-use engine::time::Instant;
-use telemetry::{AttemptOutcome, AttemptRecord, CallOutcome, CallRecord};
+use telemetry::{AttemptOutcome, AttemptRecord};
 
 use super::asked::Question;
-use super::attempt::{Attempted, Begun, Dispatch, send};
+use super::attempt::{Begun, Dispatch, Streaming};
 use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
@@ -55,27 +53,38 @@ struct Kept {
 
 /// A call in progress.
 pub struct LiveCall<'q> {
-    worker: Rc<Worker>,
-    question: &'q Question<'q>,
-    call: engine::call::Call,
-    started_ns: u64,
+    pub(super) worker: Rc<Worker>,
+    pub(super) question: &'q Question<'q>,
+    pub(super) call: engine::call::Call,
     attempts: u16,
     last_upstream: Option<UpstreamIndex>,
-    kept: Vec<Kept>,
-    /// What the engine said while an attempt was out.
-    waiting: VecDeque<Action>,
-    /// The attempt that is out, for the counters if the client leaves.
-    in_flight: Option<InFlight>,
+    /// The newest answer, and those before it (a call whose first attempt is answered needs no list).
+    kept: Option<Kept>,
+    kept_before: Vec<Kept>,
+    /// What the engine said while an attempt was out, and is to be done when none is.
+    pub(super) waiting: VecDeque<Action>,
+    /// The attempts that are out.
+    pub(super) out: [Option<Out>; MAX_OUT],
+    /// The hedge, if one was made, and whether it gave the answer.
+    pub(super) hedge: Option<AttemptId>,
+    hedge_won: bool,
     /// Bytes of an answer have gone to the client.
     committed: bool,
-    ended: bool,
 }
 
+/// Attempts of one call that are out at once: its own, and one hedge.
+pub(super) const MAX_OUT: usize = engine::call::MAX_LIVE_ATTEMPTS;
+
 /// An attempt that is out.
-struct InFlight {
-    upstream: UpstreamIndex,
-    reached: Rc<Reached>,
-    started_ns: u64,
+pub struct Out {
+    /// What the engine asked for.
+    pub dispatch: Dispatch,
+    /// Where to.
+    pub upstream: Rc<Upstream>,
+    /// How far it got.
+    pub reached: Rc<Reached>,
+    /// When it began, on [`rt::now`].
+    pub started_ns: u64,
 }
 
 /// What the engine wants done next.
@@ -89,31 +98,31 @@ pub enum Next {
 impl<'q> LiveCall<'q> {
     /// Begins a call.
     pub fn begin(worker: &Rc<Worker>, question: &'q Question<'q>, request: Request) -> Self {
-        let now = worker.now();
-        let call = worker.engine.borrow_mut().begin(now, request);
-        worker
-            .recorder
-            .borrow_mut()
-            .call_started(request.chain.as_usize());
-        observe::call_started(worker, question);
+        let call = worker.engine.borrow_mut().begin(worker.now(), request);
         Self {
             worker: worker.clone(),
             question,
             call,
-            started_ns: now.0,
             attempts: 0,
             last_upstream: None,
-            kept: Vec::new(),
+            kept: None,
+            kept_before: Vec::new(),
             waiting: VecDeque::new(),
-            in_flight: None,
+            out: [const { None }; MAX_OUT],
+            hedge: None,
+            hedge_won: false,
             committed: false,
-            ended: false,
         }
     }
 
     /// The question that it asks.
     pub const fn question(&self) -> &'q Question<'q> {
         self.question
+    }
+
+    /// Whether a hedge was made, and then whether its answer is the call's.
+    pub fn hedge_won(&self) -> Option<bool> {
+        self.hedge.map(|_| self.hedge_won)
     }
 
     /// Attempts made so far.
@@ -131,7 +140,7 @@ impl<'q> LiveCall<'q> {
         &mut self,
         first: Option<Next>,
         budget: &HoldBudget,
-        may_stream: bool,
+        streaming: Streaming<'_>,
     ) -> Settled {
         let mut next = first;
         loop {
@@ -142,7 +151,7 @@ impl<'q> LiveCall<'q> {
             match step {
                 Next::Settled(settled) => return self.verified(settled).await,
                 Next::Dispatch(dispatch) => {
-                    if let Some(begun) = self.attempt(dispatch, budget, may_stream).await {
+                    if let Some(begun) = self.race(dispatch, budget, streaming).await {
                         return Settled::Long(begun);
                     }
                 }
@@ -216,8 +225,6 @@ impl<'q> LiveCall<'q> {
                     deadline,
                     fresh,
                 } => {
-                    self.attempts += 1;
-                    self.last_upstream = Some(upstream);
                     return Some(Next::Dispatch(Dispatch {
                         attempt,
                         upstream,
@@ -225,105 +232,30 @@ impl<'q> LiveCall<'q> {
                         fresh,
                     }));
                 }
-                // Attempts run one after another here, so an attempt that is cancelled has ended already.
+                // No attempt is out here, so one that is cancelled has ended already.
                 Action::Cancel { .. } => (),
                 Action::Complete(outcome) => return Some(Next::Settled(self.settle(outcome))),
             }
         }
     }
 
-    /// Makes one attempt and reports its end. A long answer that began is given back; its end is reported by
-    /// [`LiveCall::finish_long`]. The engine is asked meanwhile whenever it wants to be: it may give the attempt up early.
-    async fn attempt(
-        &mut self,
-        dispatch: Dispatch,
-        budget: &HoldBudget,
-        may_stream: bool,
-    ) -> Option<Box<Begun>> {
-        let (worker, question) = (self.worker.clone(), self.question);
-        let chain = question.route.chain;
-        let Some(upstream) = worker.upstream(chain, dispatch.upstream) else {
-            self.report(dispatch.attempt, Err(broken_fault()));
-            return None;
-        };
-        let started_ns = rt::now();
-        let reached = Rc::new(Reached::default());
-        self.in_flight = Some(InFlight {
-            upstream: dispatch.upstream,
-            reached: reached.clone(),
-            started_ns,
-        });
-        let mut sending = pin!(send(
-            &worker, question, upstream, dispatch, budget, may_stream, &reached
-        ));
-        let attempted = loop {
-            let due = worker.engine.borrow().next_deadline(&self.call);
-            let due_ns = due.map_or(u64::MAX, |at| at.0).min(dispatch.deadline_ns);
-            match rt::timeout_at(due_ns, sending.as_mut()).await {
-                Ok(attempted) => break attempted,
-                Err(rt::Elapsed) if rt::now() >= dispatch.deadline_ns => {
-                    break Attempted::Judged(
-                        Judged {
-                            answer: None,
-                            fault: Some(reached.timeout()),
-                        },
-                        false,
-                    );
-                }
-                Err(rt::Elapsed) => {
-                    if self.engine_gives_up(dispatch.attempt) {
-                        let fault = Fault::new(FaultClass::Timeout, "upstream_silent");
-                        self.in_flight = None;
-                        self.record_attempt(upstream, &reached, started_ns, Some(Some(fault)));
-                        return None;
-                    }
-                }
-            }
-        };
-        self.in_flight = None;
-        match attempted {
-            Attempted::Long(begun) => return Some(begun),
-            Attempted::Stale => {
-                self.record_attempt(upstream, &reached, started_ns, None);
-                worker
-                    .recorder
-                    .borrow_mut()
-                    .connection_stale(chain.as_usize(), dispatch.upstream.as_usize());
-                self.report_stale(dispatch.attempt);
-            }
-            Attempted::Judged(judged, own_id_sent) => {
-                self.record_attempt(upstream, &reached, started_ns, Some(judged.fault));
-                self.take_judged(dispatch.attempt, judged, own_id_sent);
-            }
-        }
-        None
-    }
-
-    /// Lets the engine do what is due while an attempt is out. Whether that ended the attempt.
-    fn engine_gives_up(&mut self, attempt: AttemptId) -> bool {
-        self.on_time();
-        let now = self.worker.now();
-        loop {
-            let action = self
-                .worker
-                .engine
-                .borrow_mut()
-                .poll_action(&mut self.call, now);
-            match action {
-                Some(action) => self.waiting.push_back(action),
-                None => break,
-            }
-        }
-        self.take_notes();
-        self.waiting.iter().any(|action| match action {
-            Action::Cancel { attempt: cancelled } => *cancelled == attempt,
-            Action::Complete(_) => true,
-            Action::Dispatch { .. } => false,
+    /// An attempt goes out: what is kept of it while it is.
+    pub(super) fn goes_out(&mut self, dispatch: Dispatch) -> Option<Out> {
+        let upstream = self
+            .worker
+            .upstream(self.question.route.chain, dispatch.upstream)?;
+        self.attempts += 1;
+        self.last_upstream = Some(dispatch.upstream);
+        Some(Out {
+            dispatch,
+            upstream: upstream.clone(),
+            reached: Rc::new(Reached::default()),
+            started_ns: rt::now(),
         })
     }
 
     /// Tells the engine what time it is.
-    fn on_time(&mut self) {
+    pub(super) fn on_time(&mut self) {
         let now = self.worker.now();
         self.worker
             .engine
@@ -335,57 +267,21 @@ impl<'q> LiveCall<'q> {
     /// Reports a judged answer, and keeps it until the engine says what is relayed.
     pub fn take_judged(&mut self, attempt: AttemptId, judged: Judged, own_id_sent: bool) {
         if let Some(answer) = judged.answer {
-            self.kept.push(Kept {
+            let newest = Kept {
                 attempt,
                 answer,
                 own_id_sent,
-            });
+            };
+            self.kept_before.extend(self.kept.replace(newest));
         }
         self.report(attempt, judged.fault.map_or(Ok(()), Err));
-    }
-
-    /// Counts an attempt that ended; `end` is None for one that is nobody's fault.
-    pub fn record_attempt(
-        &self,
-        upstream: &Upstream,
-        reached: &Reached,
-        started_ns: u64,
-        end: Option<Option<Fault>>,
-    ) {
-        let (chain, index) = (upstream.chain.as_usize(), upstream.index.as_usize());
-        let mut recorder = self.worker.recorder.borrow_mut();
-        if let Some((outcome, took_us)) = reached.connect.get() {
-            recorder.connect_ended(chain, index, outcome, took_us);
-        }
-        if reached.refused_by_pool.get() {
-            recorder.pool_refused(chain, index);
-        }
-        let outcome = match end {
-            None => AttemptOutcome::Cancelled,
-            Some(None) => AttemptOutcome::Ok,
-            Some(Some(fault)) if fault.traits().answered => AttemptOutcome::NodeError,
-            Some(Some(_)) => AttemptOutcome::Fault,
-        };
-        recorder.attempt_ended(&AttemptRecord {
-            chain,
-            upstream: index,
-            method: self.question.entry.id.index(),
-            outcome,
-            class: end.flatten().map(|fault| fault.class.index()),
-            duration_us: rt::now().saturating_sub(started_ns) / 1000,
-            first_byte_us: reached
-                .first_byte_ns
-                .get()
-                .map(|at| at.saturating_sub(started_ns) / 1000),
-            sent_bytes: reached.sent_bytes.get(),
-            received_bytes: reached.received_bytes.get(),
-        });
     }
 
     /// Says that bytes of a long answer have gone to the client: nothing else can be answered any more. Gives the time that the
     /// attempt may still take: all that is left of the call's, since no other upstream needs a share of it now.
     pub fn commit(&mut self, attempt: AttemptId) -> u64 {
         if !std::mem::replace(&mut self.committed, true) {
+            self.hedge_won = self.hedge == Some(attempt);
             self.event(EngineEvent::Committed { attempt });
             let until = self.worker.engine.borrow().next_deadline(&self.call);
             return until.map_or(0, |until| until.0.saturating_sub(rt::now()));
@@ -395,13 +291,13 @@ impl<'q> LiveCall<'q> {
 
     /// Reports the end of a long answer.
     pub fn finish_long(&mut self, begun: &Begun, end: Result<(), Fault>) {
-        self.record_attempt(
-            &begun.upstream,
-            &begun.reached,
-            begun.started_ns,
-            Some(end.err()),
-        );
-        self.report(begun.attempt, end);
+        record_attempt(&self.worker, self.question, &begun.out, Some(end.err()));
+        self.report(begun.out.dispatch.attempt, end);
+        self.let_engine_finish();
+    }
+
+    /// Takes what the engine still says of a call that is over.
+    fn let_engine_finish(&mut self) {
         let now = self.worker.now();
         while self
             .worker
@@ -432,7 +328,7 @@ impl<'q> LiveCall<'q> {
         }
     }
 
-    fn event(&mut self, event: EngineEvent) {
+    pub(super) fn event(&mut self, event: EngineEvent) {
         let now = self.worker.now();
         self.worker
             .engine
@@ -441,7 +337,7 @@ impl<'q> LiveCall<'q> {
         self.take_notes();
     }
 
-    fn take_notes(&self) {
+    pub(super) fn take_notes(&self) {
         self.worker.take_notes(|note| {
             observe::selection(&self.worker, self.question, self.attempts + 1, note);
         });
@@ -450,11 +346,15 @@ impl<'q> LiveCall<'q> {
     fn settle(&mut self, outcome: Outcome) -> Settled {
         match outcome {
             Outcome::Relay { attempt, fault } => match self.take_kept(attempt) {
-                Some(kept) => Settled::Answer {
-                    answer: kept.answer,
-                    own_id_sent: kept.own_id_sent,
-                    fault,
-                },
+                Some(kept) => {
+                    self.last_upstream = self.call.upstream_of(attempt);
+                    self.hedge_won = self.hedge == Some(attempt);
+                    Settled::Answer {
+                        answer: kept.answer,
+                        own_id_sent: kept.own_id_sent,
+                        fault,
+                    }
+                }
                 // A class whose answer the engine would relay, said by a status without a body.
                 None => Settled::Error {
                     fault: fault.unwrap_or_else(broken_fault),
@@ -482,66 +382,71 @@ impl<'q> LiveCall<'q> {
     }
 
     fn take_kept(&mut self, attempt: AttemptId) -> Option<Kept> {
-        let at = self.kept.iter().position(|kept| kept.attempt == attempt)?;
-        Some(self.kept.swap_remove(at))
-    }
-
-    /// Counts and logs how the call ended for its client.
-    pub fn ended(&mut self, outcome: CallOutcome, fault: Option<Fault>, status: u16, bytes: usize) {
-        self.ended = true;
-        let duration_us = rt::now().saturating_sub(self.started_ns) / 1000;
-        self.worker.recorder.borrow_mut().call_ended(&CallRecord {
-            chain: self.question.route.chain.as_usize(),
-            method: self.question.entry.id.index(),
-            outcome,
-            class: fault.map(|fault| fault.class.index()),
-            duration_us,
-        });
-        observe::call_ended(
-            &self.worker,
-            self.question,
-            &observe::Ending {
-                upstream: self.last_upstream,
-                outcome,
-                fault,
-                duration_us,
-                attempts: self.attempts,
-                http_status: status,
-                response_bytes: bytes,
-            },
-        );
+        if let Some(newest) = self.kept.take_if(|kept| kept.attempt == attempt) {
+            return Some(newest);
+        }
+        let at = self
+            .kept_before
+            .iter()
+            .position(|kept| kept.attempt == attempt)?;
+        Some(self.kept_before.swap_remove(at))
     }
 }
 
 impl Drop for LiveCall<'_> {
     fn drop(&mut self) {
-        if let Some(out) = self.in_flight.take()
-            && let Some(upstream) = self
-                .worker
-                .upstream(self.question.route.chain, out.upstream)
-        {
-            self.record_attempt(upstream, &out.reached, out.started_ns, None);
+        for out in &mut self.out {
+            if let Some(out) = out.take() {
+                record_attempt(&self.worker, self.question, &out, None);
+            }
         }
         if !self.call.is_done() {
             self.event(EngineEvent::ClientGone);
-            let now = Instant(rt::now());
-            while self
-                .worker
-                .engine
-                .borrow_mut()
-                .poll_action(&mut self.call, now)
-                .is_some()
-            {}
-            self.take_notes();
-        }
-        if !self.ended {
-            self.ended(CallOutcome::Cancelled, None, 499, 0);
+            self.let_engine_finish();
         }
     }
 }
 
+/// Counts an attempt that ended; `end` is None for one that is nobody's fault.
+pub fn record_attempt(
+    worker: &Worker,
+    question: &Question<'_>,
+    out: &Out,
+    end: Option<Option<Fault>>,
+) {
+    let (chain, index) = (out.upstream.chain.as_usize(), out.upstream.index.as_usize());
+    let reached = &out.reached;
+    let mut recorder = worker.recorder.borrow_mut();
+    if let Some((outcome, took_us)) = reached.connect.get() {
+        recorder.connect_ended(chain, index, outcome, took_us);
+    }
+    if reached.refused_by_pool.get() {
+        recorder.pool_refused(chain, index);
+    }
+    let outcome = match end {
+        None => AttemptOutcome::Cancelled,
+        Some(None) => AttemptOutcome::Ok,
+        Some(Some(fault)) if fault.traits().answered => AttemptOutcome::NodeError,
+        Some(Some(_)) => AttemptOutcome::Fault,
+    };
+    recorder.attempt_ended(&AttemptRecord {
+        chain,
+        upstream: index,
+        method: question.entry.id.index(),
+        outcome,
+        class: end.flatten().map(|fault| fault.class.index()),
+        duration_us: rt::now().saturating_sub(out.started_ns) / 1000,
+        first_byte_us: reached
+            .first_byte_ns
+            .get()
+            .map(|at| at.saturating_sub(out.started_ns) / 1000),
+        sent_bytes: reached.sent_bytes.get(),
+        received_bytes: reached.received_bytes.get(),
+    });
+}
+
 /// The fault of a state that the engine's contract rules out; a call ends with it rather than with a panic.
-const fn broken_fault() -> Fault {
+pub(super) const fn broken_fault() -> Fault {
     Fault::unsent(FaultClass::NoUpstream, "engine_contract")
 }
 

@@ -5,7 +5,7 @@ use engine::eligibility::LeftOut;
 use engine::fault::Fault;
 use engine::index::{UpstreamIndex, UpstreamSet};
 use engine::note::{Note, NoteKind};
-use telemetry::{CallEnd, CallOutcome, Event, EventHead, ForeignText, Protocol, SelectionMade};
+use telemetry::{CacheStatus, CallEnd, CallOutcome, Event, EventHead, ForeignText, Protocol, SelectionMade};
 
 use super::asked::Question;
 use super::worker::Worker;
@@ -22,6 +22,10 @@ pub struct Ending {
     pub duration_us: u64,
     /// After how many attempts.
     pub attempts: u16,
+    /// Whether one of them was a hedge.
+    pub hedged: bool,
+    /// What the cache did for it.
+    pub cache: Option<CacheStatus>,
     /// The HTTP status of the answer.
     pub http_status: u16,
     /// The length of the call's answer.
@@ -51,8 +55,8 @@ pub fn call_ended(worker: &Worker, question: &Question<'_>, ending: &Ending) {
         outcome: ending.outcome,
         duration_us: ending.duration_us,
         attempts: ending.attempts,
-        cache: None,
-        hedged: false,
+        cache: ending.cache,
+        hedged: ending.hedged,
         http_status: ending.http_status,
         request_bytes: question.raw().len() as u64,
         response_bytes: ending.response_bytes as u64,

@@ -5,15 +5,17 @@ use std::rc::Rc;
 
 use engine::fault::{EmitRule, Fault, FaultClass};
 use engine::method::FilterRole;
-use telemetry::{CallOutcome, RequestRefusal};
+use telemetry::{CacheStatus, CallOutcome, RequestRefusal};
 use wire::envelope::{
     Envelope, Item, Kind, Limits as EnvelopeLimits, Refusal as BodyRefusal, Shape,
 };
 
+use super::ask::{Ask, Ended};
 use super::asked::{Question, RequestContext, Unasked};
 use super::attempt::Begun;
 use super::batch;
 use super::call::{LiveCall, Settled};
+use super::meter::Meter;
 use super::respond::{self, Refusal, Status};
 use super::route::Route;
 use super::upstream::body::HoldBudget;
@@ -38,6 +40,8 @@ pub struct Explain {
     pub upstream: Option<engine::index::UpstreamIndex>,
     /// How many attempts were made.
     pub attempts: u16,
+    /// What the cache did for it.
+    pub cache: Option<CacheStatus>,
 }
 
 /// Takes a long answer to the client while it arrives.
@@ -155,36 +159,47 @@ async fn single(
         }
         return served(Status::OK, out, Explain::default());
     }
-    let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
-    let mut live = LiveCall::begin(worker, &question, question.request(worker));
-    let settled = live.drive(None, &budget, answered).await;
-    let explain = Explain {
-        upstream: live.last_upstream(),
-        attempts: live.attempts(),
-    };
-    let settled = match settled {
-        Settled::Long(begun) => {
-            let relayed = relay.relay(&mut live, begun, explain).await;
-            return match relayed {
-                Ok(bytes) => {
-                    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-                    live.ended(CallOutcome::Ok, None, 200, bytes);
-                    Done::Relayed
+    let mut ask = Ask::begin(worker, &question);
+    let told = match ask.look(&mut out) {
+        Some(told) => told,
+        None => {
+            let budget =
+                HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
+            let way = ask.join();
+            match ask.go(way, &budget, answered).await {
+                Ended::Long(mut live, begun) => {
+                    return relay_long(relay, &mut ask.meter, &mut live, begun).await;
                 }
-                Err(fault) => {
-                    live.ended(CallOutcome::Aborted, Some(fault), 200, 0);
-                    Done::Cut
-                }
-            };
+                ended => ended.write(worker, &mut out, &question),
+            }
         }
-        other => other,
     };
-    let ending = write_settled(worker, &mut out, &question, settled);
     if !answered {
         out.clear();
     }
-    live.ended(ending.outcome, ending.fault, ending.status.http, out.len());
-    served(ending.status, out, explain)
+    ask.meter
+        .ended(told.outcome, told.fault, told.status.http, out.len());
+    served(told.status, out, ask.meter.explain())
+}
+
+/// Relays a long answer while it arrives; the call ends with it.
+async fn relay_long(
+    relay: &mut impl Relay,
+    meter: &mut Meter<'_>,
+    live: &mut LiveCall<'_>,
+    begun: Box<Begun>,
+) -> Done {
+    match relay.relay(live, begun, meter.explain()).await {
+        Ok(bytes) => {
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+            meter.ended(CallOutcome::Ok, None, 200, bytes);
+            Done::Relayed
+        }
+        Err(fault) => {
+            meter.ended(CallOutcome::Aborted, Some(fault), 200, 0);
+            Done::Cut
+        }
+    }
 }
 
 /// How a settled call was told to its client.
@@ -197,12 +212,18 @@ pub struct Told {
     pub fault: Option<Fault>,
 }
 
-/// Writes what a settled call's client gets.
+impl Told {
+    /// A result.
+    pub const OK: Self = told(Status::OK, CallOutcome::Ok, None);
+}
+
+/// Writes what a settled call's client gets; `own` says that the call's own attempts settled it, not those of a call like it.
 pub fn write_settled(
     worker: &Worker,
     out: &mut Vec<u8>,
     question: &Question<'_>,
-    settled: Settled,
+    settled: &Settled,
+    own: bool,
 ) -> Told {
     let id = question.id();
     match settled {
@@ -211,14 +232,14 @@ pub fn write_settled(
             own_id_sent,
             fault: None,
         } => {
-            respond::write_answer(out, id, &answer, own_id_sent);
-            told(Status::OK, CallOutcome::Ok, None)
+            respond::write_answer(out, id, answer, *own_id_sent && own);
+            Told::OK
         }
         Settled::Answer {
             answer,
             fault: Some(fault),
             ..
-        } => write_fault(worker, out, question, fault, false, Some(&answer)),
+        } => write_fault(worker, out, question, *fault, false, Some(answer)),
         Settled::Error {
             fault,
             outcome_unknown,
@@ -227,8 +248,8 @@ pub fn write_settled(
             worker,
             out,
             question,
-            fault,
-            outcome_unknown,
+            *fault,
+            *outcome_unknown,
             words.as_ref(),
         ),
         // A batch holds its answers, and a single call has been relayed before this.

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use config::{Chain, Config};
-use engine::config::{MAX_ATTEMPTS, MethodPolicy};
+use config::{CacheTtl, Chain, Config};
+use engine::cache::Ttl;
+use engine::config::{HedgeConfig, MAX_ATTEMPTS, MethodPolicy};
 use engine::index::{PolicyIndex, StrategyIndex};
 use engine::method::{self, Effect, FilterRole, MethodClass, MethodId};
 
@@ -21,6 +22,25 @@ pub struct MethodEntry {
     pub filter: FilterRole,
     /// Whether clients may call it here.
     pub allowed: bool,
+    /// How long its answers are kept, where the configuration says so.
+    pub ttl: Option<Ttl>,
+    /// Whether answers are kept on this chain.
+    pub keeps: bool,
+    /// Whether identical calls of it join one flight here.
+    pub joins: bool,
+    /// What its answer tells of the chain's head.
+    pub tells: HeadTold,
+}
+
+/// What the answer to a method tells of the chain's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadTold {
+    /// Nothing.
+    Nothing,
+    /// Its number (`eth_blockNumber`).
+    Number,
+    /// The newest block, if that was asked for (`eth_getBlockByNumber`).
+    Block,
 }
 
 impl MethodEntry {
@@ -31,6 +51,10 @@ impl MethodEntry {
         effect: Effect::NodeWrite,
         filter: FilterRole::None,
         allowed: false,
+        ttl: None,
+        keeps: false,
+        joins: false,
+        tells: HeadTold::Nothing,
     };
 }
 
@@ -59,6 +83,17 @@ impl Policies {
                 effect: standard.effect,
                 filter: standard.filter,
                 allowed: allowed(config, chain, name, standard.class),
+                ttl: policies
+                    .engine
+                    .get(policy.as_usize())
+                    .and_then(|policy| policy.cache),
+                keeps: chain.cache.enabled,
+                joins: chain.coalesce.enabled && engine::cache::may_share(standard),
+                tells: match name {
+                    "eth_blockNumber" => HeadTold::Number,
+                    "eth_getBlockByNumber" => HeadTold::Block,
+                    _ => HeadTold::Nothing,
+                },
             });
         }
         // The rules that an unknown name meets are those of its longest open pattern, or of its exact one: one
@@ -105,6 +140,11 @@ impl Policies {
             effect: method::effect_of_unknown(name),
             filter: FilterRole::None,
             allowed: allowed(config, chain, name, MethodClass::Other),
+            ttl: None,
+            // Nobody knows what the answer to a name that is in no table hangs on.
+            keeps: false,
+            joins: false,
+            tells: HeadTold::Nothing,
         }
     }
 
@@ -142,9 +182,24 @@ impl Policies {
                 let at = self.strategies.iter().position(|known| *known == wanted)?;
                 Some(StrategyIndex(u16::try_from(at).ok()?))
             }),
-            hedge: None,
+            hedge: configured.hedge.enabled.then(|| HedgeConfig {
+                quantile_permille: permille(configured.hedge.quantile) as u16,
+                min_delay: configured.hedge.min_delay,
+                max_extra_permille: permille(configured.hedge.max_extra),
+            }),
+            cache: configured.cache.map(|ttl| match ttl {
+                CacheTtl::Never => Ttl::Never,
+                CacheTtl::Head => Ttl::Head,
+                CacheTtl::Final => Ttl::Final,
+                CacheTtl::Time(span) => Ttl::For(span),
+            }),
         }
     }
+}
+
+/// A share in thousandths.
+fn permille(share: f64) -> u32 {
+    (share * 1000.0).round().clamp(0.0, 1000.0) as u32
 }
 
 /// Whether clients may call the method: the configuration's word, and never what belongs to a socket that outlives

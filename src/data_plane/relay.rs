@@ -140,7 +140,7 @@ impl<'c> ClientRelay<'c> {
             }
             let full = std::mem::replace(&mut out, rt::take_buffer());
             self.send(full).await.ok_or(CLIENT_GONE)?;
-            patience_ns = patience_ns.max(call.commit(begun.attempt));
+            patience_ns = patience_ns.max(call.commit(begun.out.dispatch.attempt));
             piece.clear();
             receive(&mut begun.long.rest, &mut piece, &mut patience_ns).await?;
         }

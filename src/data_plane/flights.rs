@@ -1,0 +1,438 @@
+//! Identical calls in flight, joined: the first to ask leads, the others follow and get the same answer. Of one shard. It asks
+//! nobody and judges nothing; whether a call may be joined is decided before.
+//!
+//! - A follower's own deadline is its own affair: it drops its [`Follow`] and is gone.
+//! - A leader that lands gives every follower the same outcome. One that is dropped before (its client left) strands nobody: the
+//!   first follower that looks takes the lead and asks anew.
+//! - Equality is over the whole key, never over its hash; the hash is seeded per process.
+//!
+//! Flights and their buffers are used again: a call that nobody joins allocates nothing.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::hash::BuildHasher;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// Flights that are kept for the next calls; more are given back to the allocator.
+const MAX_SPARE: usize = 1024;
+
+/// The longest key buffer that is kept with a spare flight.
+const MAX_SPARE_KEY_BYTES: usize = 4096;
+
+/// The flights of one shard. `T` is what a leader lands.
+pub struct Flights<T> {
+    table: RefCell<HashTable<Rc<Flight<T>>>>,
+    spare: RefCell<Vec<Rc<Flight<T>>>>,
+    hasher: DefaultHashBuilder,
+}
+
+/// One flight.
+struct Flight<T> {
+    key: RefCell<Vec<u8>>,
+    hash: Cell<u64>,
+    state: RefCell<State<T>>,
+    /// Whether anybody follows; the leader's exchange looks at it.
+    followed: Cell<bool>,
+    followers: Cell<usize>,
+    /// Who follows, by seat.
+    wakers: RefCell<Vec<Option<Waker>>>,
+}
+
+enum State<T> {
+    /// Led, and not at its end.
+    Flying,
+    /// Its leader is gone and nobody has taken over yet.
+    Orphaned,
+    /// At its end.
+    Landed(Rc<T>),
+    /// Its leader goes on alone: whoever followed asks for itself.
+    Closed,
+}
+
+/// What a call becomes when it asks to join.
+pub enum Joined<T> {
+    /// The first to ask.
+    Lead(Lead<T>),
+    /// Somebody has asked already.
+    Follow(Follow<T>),
+}
+
+/// What a follower is told.
+pub enum Turn<T> {
+    /// The leader's outcome.
+    Landed(Rc<T>),
+    /// The leader is gone: this call leads now.
+    Lead(Lead<T>),
+    /// The leader's answer cannot be shared: ask alone.
+    Alone,
+}
+
+impl<T> Flights<T> {
+    /// No flight.
+    pub fn new() -> Rc<Self> {
+        Rc::new(Self {
+            table: RefCell::new(HashTable::new()),
+            spare: RefCell::new(Vec::new()),
+            hasher: DefaultHashBuilder::default(),
+        })
+    }
+
+    /// Joins the flight of this key, or begins one.
+    pub fn join(self: &Rc<Self>, key: &[u8]) -> Joined<T> {
+        let hash = self.hasher.hash_one(key);
+        let mut table = self.table.borrow_mut();
+        if let Some(flight) = table.find(hash, |flight| *flight.key.borrow() == key) {
+            let flight = flight.clone();
+            drop(table);
+            return Joined::Follow(self.follow(flight));
+        }
+        let flight = self.blank();
+        flight.hash.set(hash);
+        flight.key.borrow_mut().extend_from_slice(key);
+        table.insert_unique(hash, flight.clone(), |flight| flight.hash.get());
+        Joined::Lead(self.lead(flight))
+    }
+
+    /// How many flights can be joined now.
+    pub fn len(&self) -> usize {
+        self.table.borrow().len()
+    }
+
+    /// Whether nothing can be joined now.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lead(self: &Rc<Self>, flight: Rc<Flight<T>>) -> Lead<T> {
+        Lead {
+            flights: self.clone(),
+            flight: Some(flight),
+        }
+    }
+
+    fn follow(self: &Rc<Self>, flight: Rc<Flight<T>>) -> Follow<T> {
+        flight.followed.set(true);
+        flight.followers.set(flight.followers.get() + 1);
+        let seat = {
+            let mut wakers = flight.wakers.borrow_mut();
+            wakers.push(None);
+            wakers.len() - 1
+        };
+        Follow {
+            flights: self.clone(),
+            flight: Some(flight),
+            seat,
+        }
+    }
+
+    /// A flight that nobody knows yet.
+    fn blank(&self) -> Rc<Flight<T>> {
+        self.spare.borrow_mut().pop().unwrap_or_else(|| {
+            Rc::new(Flight {
+                key: RefCell::new(Vec::new()),
+                hash: Cell::new(0),
+                state: RefCell::new(State::Flying),
+                followed: Cell::new(false),
+                followers: Cell::new(0),
+                wakers: RefCell::new(Vec::new()),
+            })
+        })
+    }
+
+    /// Nobody can join any more.
+    fn take_off_the_table(&self, flight: &Rc<Flight<T>>) {
+        let mut table = self.table.borrow_mut();
+        if let Ok(entry) =
+            table.find_entry(flight.hash.get(), |known| Rc::ptr_eq(known, flight))
+        {
+            drop(entry.remove());
+        }
+    }
+
+    /// Keeps a flight that nobody needs any more for the next call.
+    fn put_by(&self, flight: Rc<Flight<T>>) {
+        let mut spare = self.spare.borrow_mut();
+        if Rc::strong_count(&flight) > 1
+            || spare.len() >= MAX_SPARE
+            || flight.key.borrow().capacity() > MAX_SPARE_KEY_BYTES
+        {
+            return;
+        }
+        flight.key.borrow_mut().clear();
+        flight.wakers.borrow_mut().clear();
+        flight.state.replace(State::Flying);
+        flight.followed.set(false);
+        flight.followers.set(0);
+        spare.push(flight);
+    }
+}
+
+impl<T> Flight<T> {
+    fn wake_all(&self) {
+        // One at a time, so that a waker may do what it likes with the flight.
+        for seat in 0.. {
+            let waker = match self.wakers.borrow_mut().get_mut(seat) {
+                Some(waker) => waker.take(),
+                None => break,
+            };
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+/// The duty to land a flight. Dropped without, the flight is orphaned.
+pub struct Lead<T> {
+    flights: Rc<Flights<T>>,
+    flight: Option<Rc<Flight<T>>>,
+}
+
+impl<T> Lead<T> {
+    /// Whether anybody follows, or has. Others may join later.
+    pub fn is_followed(&self) -> bool {
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.followed.get())
+    }
+
+    /// How many follow now.
+    pub fn followers(&self) -> usize {
+        self.flight
+            .as_ref()
+            .map_or(0, |flight| flight.followers.get())
+    }
+
+    /// Ends the flight: every follower gets this.
+    pub fn land(mut self, outcome: Rc<T>) {
+        self.end(State::Landed(outcome));
+    }
+
+    /// Ends the flight without an outcome to share: whoever follows asks alone.
+    pub fn close(mut self) {
+        self.end(State::Closed);
+    }
+
+    fn end(&mut self, state: State<T>) {
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
+        self.flights.take_off_the_table(&flight);
+        flight.state.replace(state);
+        flight.wake_all();
+        self.flights.put_by(flight);
+    }
+}
+
+impl<T> Drop for Lead<T> {
+    fn drop(&mut self) {
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
+        if flight.followers.get() == 0 {
+            self.flights.take_off_the_table(&flight);
+            self.flights.put_by(flight);
+        } else {
+            flight.state.replace(State::Orphaned);
+            flight.wake_all();
+        }
+    }
+}
+
+/// A place in somebody else's flight.
+pub struct Follow<T> {
+    flights: Rc<Flights<T>>,
+    flight: Option<Rc<Flight<T>>>,
+    seat: usize,
+}
+
+impl<T> Follow<T> {
+    /// Waits for the leader's outcome, or for the lead.
+    pub async fn turn(&mut self) -> Turn<T> {
+        poll_fn(|cx| self.poll_turn(cx)).await
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+        let Some(flight) = &self.flight else {
+            return Poll::Ready(Turn::Alone);
+        };
+        let turn = match &mut *flight.state.borrow_mut() {
+            State::Flying => {
+                if let Some(waker) = flight.wakers.borrow_mut().get_mut(self.seat)
+                    && !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+                {
+                    *waker = Some(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
+            State::Landed(outcome) => Turn::Landed(outcome.clone()),
+            State::Closed => Turn::Alone,
+            orphaned @ State::Orphaned => {
+                *orphaned = State::Flying;
+                Turn::Lead(self.flights.lead(flight.clone()))
+            }
+        };
+        self.leave();
+        Poll::Ready(turn)
+    }
+
+    /// Gives the place up.
+    fn leave(&mut self) {
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
+        if let Some(waker) = flight.wakers.borrow_mut().get_mut(self.seat) {
+            *waker = None;
+        }
+        let left = flight.followers.get().saturating_sub(1);
+        flight.followers.set(left);
+        if left > 0 {
+            return;
+        }
+        let over = match &*flight.state.borrow() {
+            State::Flying => false,
+            State::Landed(_) | State::Closed => true,
+            State::Orphaned => {
+                // The last one left between the leader's going and its own turn to lead.
+                self.flights.take_off_the_table(&flight);
+                true
+            }
+        };
+        if over {
+            self.flights.put_by(flight);
+        }
+    }
+}
+
+impl<T> Drop for Follow<T> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, poll_once};
+
+    fn lead(joined: Joined<u32>) -> Lead<u32> {
+        match joined {
+            Joined::Lead(lead) => lead,
+            Joined::Follow(_) => panic!("should lead"),
+        }
+    }
+
+    fn follow(joined: Joined<u32>) -> Follow<u32> {
+        match joined {
+            Joined::Follow(follow) => follow,
+            Joined::Lead(_) => panic!("should follow"),
+        }
+    }
+
+    fn now(follow: &mut Follow<u32>) -> Option<Turn<u32>> {
+        block_on(poll_once(follow.turn()))
+    }
+
+    fn landed(turn: Option<Turn<u32>>) -> u32 {
+        match turn {
+            Some(Turn::Landed(value)) => *value,
+            _ => panic!("should have landed"),
+        }
+    }
+
+    #[test]
+    fn followers_get_what_the_leader_lands_and_the_next_asks_anew() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a"));
+        assert!(!leader.is_followed());
+        let mut one = follow(flights.join(b"a"));
+        let mut two = follow(flights.join(b"a"));
+        let other = lead(flights.join(b"b"));
+        assert_eq!((leader.followers(), other.followers()), (2, 0));
+        assert!(now(&mut one).is_none());
+        leader.land(Rc::new(7));
+        assert_eq!(landed(now(&mut one)), 7);
+        assert_eq!(landed(now(&mut two)), 7);
+        drop(lead(flights.join(b"a")));
+        drop(other);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn a_leader_that_leaves_strands_nobody() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a"));
+        let mut one = follow(flights.join(b"a"));
+        let mut two = follow(flights.join(b"a"));
+        drop(leader);
+        let Some(Turn::Lead(second)) = now(&mut two) else {
+            panic!("the first that looks leads");
+        };
+        assert!(now(&mut one).is_none(), "and only that one");
+        let mut late = follow(flights.join(b"a"));
+        second.land(Rc::new(9));
+        assert_eq!(landed(now(&mut one)), 9);
+        assert_eq!(landed(now(&mut late)), 9);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn an_orphan_that_everybody_leaves_is_gone() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a"));
+        let one = follow(flights.join(b"a"));
+        drop(leader);
+        assert_eq!(flights.len(), 1);
+        drop(one);
+        assert!(flights.is_empty());
+        drop(lead(flights.join(b"a")));
+    }
+
+    #[test]
+    fn a_leader_on_its_own_way_sends_its_followers_on_theirs() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a"));
+        let mut one = follow(flights.join(b"a"));
+        leader.close();
+        assert!(matches!(now(&mut one), Some(Turn::Alone)));
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn a_follower_may_leave_at_any_time() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a"));
+        let mut one = follow(flights.join(b"a"));
+        assert!(now(&mut one).is_none());
+        drop(one);
+        assert_eq!(leader.followers(), 0);
+        assert!(leader.is_followed(), "its answer may have been held for it");
+        leader.land(Rc::new(1));
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn flights_are_used_again_and_bounded() {
+        let flights: Rc<Flights<u32>> = Flights::new();
+        for _ in 0..3 {
+            let leads: Vec<_> = (0..MAX_SPARE as u32 + 10)
+                .map(|n| lead(flights.join(&n.to_le_bytes())))
+                .collect();
+            for one in leads {
+                one.land(Rc::new(0));
+            }
+        }
+        assert_eq!(flights.spare.borrow().len(), MAX_SPARE);
+        drop(lead(flights.join(&[0; MAX_SPARE_KEY_BYTES * 2])));
+        assert!(
+            flights
+                .spare
+                .borrow()
+                .iter()
+                .all(|flight| flight.key.borrow().capacity() <= MAX_SPARE_KEY_BYTES)
+        );
+    }
+}
