@@ -187,6 +187,7 @@ impl<'b> Question<'b> {
             strategy,
             pinned: self.owner.or(self.route.pinned),
             excluded: excluded.unwrap_or_default(),
+            height: engine::block::Height::Any,
         }
     }
 }

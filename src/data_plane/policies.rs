@@ -142,6 +142,7 @@ impl Policies {
                 let at = self.strategies.iter().position(|known| *known == wanted)?;
                 Some(StrategyIndex(u16::try_from(at).ok()?))
             }),
+            cache: None,
         }
     }
 }

@@ -329,6 +329,7 @@ impl Worker {
             | NoteKind::AttemptCancelled { .. }
             | NoteKind::Paused { .. }
             | NoteKind::HoldOffEnded { .. }
+            | NoteKind::HeadReset { .. }
             | NoteKind::Probed { .. } => (),
         }
     }
