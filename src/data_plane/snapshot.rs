@@ -164,6 +164,7 @@ fn build_chain(
         policies: policies.engine().to_vec(),
         strategies,
         max_lag_blocks: chain.probe.max_lag_blocks,
+        heads: engine::config::HeadConfig::default(),
     };
     engine_chain
         .check()

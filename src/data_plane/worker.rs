@@ -330,6 +330,7 @@ impl Worker {
             | NoteKind::Paused { .. }
             | NoteKind::HedgeDenied { .. }
             | NoteKind::HoldOffEnded { .. }
+            | NoteKind::HeadReset { .. }
             | NoteKind::Probed { .. } => (),
         }
     }

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::block::Height;
 use crate::breaker;
 use crate::fault::Fault;
 use crate::index::{
@@ -32,6 +33,8 @@ pub struct Request {
     /// Upstreams that must not be sent this call: what `methods.deny` and `methods.allow` say about a name that the method
     /// table does not know.
     pub excluded: UpstreamSet,
+    /// How far an upstream must have come to serve it ([`BlockRef::height`](crate::block::BlockRef::height)).
+    pub height: Height,
 }
 
 /// What the driver reports.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::cache::Ttl;
 use crate::chain::ChainId;
 use crate::index::{MAX_UPSTREAMS, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::MethodId;
@@ -70,6 +71,32 @@ pub struct ChainConfig {
     /// An upstream whose head is more than this many blocks behind the best is left out while another is not;
     /// `None` leaves none out.
     pub max_lag_blocks: Option<u64>,
+    /// How its heads are followed.
+    pub heads: HeadConfig,
+}
+
+/// How the heads of a chain are followed: who is asked how often, and whether clients are held to what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadConfig {
+    /// Ask the upstreams at all. Without it nothing is final, and `eth_blockNumber` is answered as the upstream did.
+    pub enabled: bool,
+    /// The shortest time between two questions to one upstream for its newest block.
+    pub min_interval: Duration,
+    /// The longest.
+    pub max_interval: Duration,
+    /// Time between two questions for the safe, and for the finalized block.
+    pub finality_interval: Duration,
+}
+
+impl Default for HeadConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            min_interval: Duration::from_secs(1),
+            max_interval: Duration::from_secs(12),
+            finality_interval: Duration::from_secs(30),
+        }
+    }
 }
 
 /// One endpoint of a provider for one chain.
@@ -174,6 +201,8 @@ impl Default for HedgeConfig {
             max_extra_permille: 50,
         }
     }
+    /// How long its answers are kept; `None` for what the table says.
+    pub cache: Option<Ttl>,
 }
 
 impl Default for MethodPolicy {
@@ -183,6 +212,7 @@ impl Default for MethodPolicy {
             attempts: 3,
             strategy: None,
             hedge: None,
+            cache: None,
         }
     }
 }
@@ -247,6 +277,8 @@ pub enum ConfigError {
     Timeout,
     /// A hedge's quantile or its share of the calls is out of [`HedgeConfig`]'s limits.
     Hedge,
+    /// Heads are asked for every so often: the intervals are above zero, and the shortest is not longer than the longest.
+    Heads,
 }
 
 impl fmt::Display for ConfigError {
@@ -276,6 +308,8 @@ impl fmt::Display for ConfigError {
                 HedgeConfig::MIN_QUANTILE,
                 HedgeConfig::MAX_QUANTILE,
                 HedgeConfig::MAX_EXTRA
+            Self::Heads => f.write_str(
+                "the intervals of heads must be above zero, and min_interval not above max_interval",
             ),
         }
     }
@@ -329,6 +363,13 @@ impl ChainConfig {
                 return Err(ConfigError::Timeout);
             }
         }
+        let heads = &self.heads;
+        let bad_interval = heads.min_interval.is_zero()
+            || heads.finality_interval.is_zero()
+            || heads.min_interval > heads.max_interval;
+        if heads.enabled && bad_interval {
+            return Err(ConfigError::Heads);
+        }
         Ok(())
     }
 
@@ -352,6 +393,7 @@ mod tests {
             policies: alloc::vec![MethodPolicy::default()],
             strategies: REGISTRY.into_iter().map(StrategySpec::of).collect(),
             max_lag_blocks: None,
+            heads: HeadConfig::default(),
         }
     }
 

@@ -19,6 +19,7 @@ extern crate alloc;
 extern crate std;
 
 // ── vocabulary ──
+pub mod block;
 pub mod chain;
 pub mod config;
 pub mod dialect;
@@ -32,6 +33,7 @@ pub mod time;
 // ── policies ──
 pub mod ban;
 pub mod breaker;
+pub mod cache;
 pub mod eligibility;
 pub mod head;
 pub mod hedge;
@@ -43,4 +45,5 @@ pub mod throttle;
 
 // ── composition ──
 pub mod call;
+pub mod gossip;
 pub mod shard;

@@ -167,6 +167,14 @@ pub enum NoteKind {
         /// Is it left out now?
         left_out: bool,
     },
+    /// A chain went back: the very upstreams that had given its head have said lower ones since. Everything that was
+    /// known of its heads is forgotten.
+    HeadReset {
+        /// The head that was served.
+        from: u64,
+        /// The head that is served now.
+        to: u64,
+    },
     /// A probe's result was taken in.
     Probed {
         /// Of which upstream.

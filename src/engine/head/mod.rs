@@ -6,8 +6,11 @@
 //! The best head is the highest; with three or more upstreams it is the second highest, so that a single one
 //! that reports nonsense cannot make all the others look late.
 
+mod kind;
 #[cfg(test)]
 mod tests;
+
+pub use kind::{ChainHead, HeadKind, HeadPoll, Mark};
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -20,6 +23,9 @@ const QUORUM: usize = 3;
 
 /// The default limit of [`ChainConfig::max_lag_blocks`](crate::config::ChainConfig::max_lag_blocks): three minutes of Ethereum.
 pub const DEFAULT_MAX_LAG_BLOCKS: u64 = 16;
+
+/// An upstream that does not know a tag is asked for it again after this long: it may have been upgraded.
+pub const ASK_AGAIN: Duration = Duration::from_secs(600);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Height {
@@ -34,6 +40,7 @@ pub struct Heads {
     heights: Vec<Height>,
     max_lag_blocks: Option<u64>,
     lagging: UpstreamSet,
+    served: ChainHead,
 }
 
 /// An upstream crossed the limit.
@@ -53,13 +60,66 @@ impl Heads {
             heights: alloc::vec![Height::default(); upstreams],
             max_lag_blocks,
             lagging: UpstreamSet::EMPTY,
+            served: ChainHead::default(),
         }
+    }
+
+    /// What is served.
+    #[must_use]
+    pub const fn head(&self) -> ChainHead {
+        self.served
+    }
+
+    /// The newest of an upstream's blocks of this kind.
+    #[must_use]
+    pub fn known(&self, upstream: UpstreamIndex, kind: HeadKind) -> Option<u64> {
+        match kind {
+            HeadKind::Newest => self.heights.get(upstream.as_usize())?.head,
+            HeadKind::Safe | HeadKind::Finalized => None,
+        }
+    }
+
+    /// Another shard serves this.
+    pub fn raise(&mut self, mark: Mark, _now: Instant) {
+        if let Some((era, number)) = mark.read()
+            && mark > Mark::of(&self.served)
+        {
+            self.serve(era, number);
+        }
+    }
+
+    /// What a client is told of an upstream's `eth_blockNumber`.
+    pub fn answer(&mut self, upstream: UpstreamIndex, answered: u64, _now: Instant) -> u64 {
+        if upstream.as_usize() < self.heights.len() && self.served.newest < Some(answered) {
+            self.serve(self.served.era, answered);
+        }
+        self.served.newest.unwrap_or(answered)
+    }
+
+    /// Whom to ask for what.
+    #[must_use]
+    pub fn next_poll(&self, upstream: UpstreamIndex, now: Instant) -> Option<HeadPoll> {
+        self.heights.get(upstream.as_usize())?;
+        Some(HeadPoll {
+            at: now + Duration::from_secs(1),
+            kind: HeadKind::Newest,
+        })
+    }
+
+    fn serve(&mut self, era: u32, number: u64) {
+        self.served.era = era;
+        self.served.newest = Some(number);
+        self.served.seq += 1;
     }
 
     /// Takes in an upstream's newest block.
     pub fn observe(&mut self, upstream: UpstreamIndex, head: u64) -> Option<Crossed> {
         self.heights.get_mut(upstream.as_usize())?.head = Some(head);
-        let lag_blocks = self.best()?.saturating_sub(head);
+        let best = self.best()?;
+        if self.served.newest < Some(best) {
+            self.serve(self.served.era, best);
+        }
+        let lag_blocks = best.saturating_sub(head);
         self.heights.get_mut(upstream.as_usize())?.lag_blocks = lag_blocks;
         let left_out = self.max_lag_blocks.is_some_and(|limit| lag_blocks > limit);
         if left_out == self.lagging.contains(upstream) {

@@ -145,7 +145,11 @@ impl Chain {
             result,
         });
         match result {
-            ProbeResult::Failed => {}
+            ProbeResult::Failed
+            | ProbeResult::HeadFailed(_)
+            | ProbeResult::HeadUnknown(_)
+            | ProbeResult::Safe(_)
+            | ProbeResult::Finalized(_) => {}
             ProbeResult::ChainId(seen) if self.chain_id.is_none_or(|wanted| wanted == seen) => {
                 upstream.breaker.checked_well(now);
                 if upstream.quarantine.right_chain() {

@@ -2,10 +2,13 @@
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
 //! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `silence` (when waiting is in vain), `chain` (one chain's state), `view` (what others may see).
+//! end teaches), `advance` (what a call does next), `silence` (when waiting is in vain), `chain` (one chain's state),
+//! `heads` (how far it has come), `news` (what shards tell each other), `view` (what others may see).
 
 mod advance;
 mod chain;
+mod heads;
+mod news;
 mod select;
 mod settle;
 mod silence;
@@ -21,6 +24,7 @@ use crate::call::{Action, Call, Event, Phase, Request};
 use crate::chain::ChainId;
 use crate::config::ShardConfig;
 use crate::fault::{Fault, FaultClass};
+use crate::head::HeadKind;
 use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
 use crate::note::{Note, NoteKind, Notes, Purpose};
 use crate::retry::Budget;
@@ -36,6 +40,14 @@ pub enum ProbeResult {
     ChainId(ChainId),
     /// The number of its newest block.
     Head(u64),
+    /// The number of its newest safe block.
+    Safe(u64),
+    /// The number of its newest finalized block.
+    Finalized(u64),
+    /// It was asked for a head and did not answer: it is asked again, ever more rarely.
+    HeadFailed(HeadKind),
+    /// It answered that it does not know this kind of head (the tag): it is asked again only after [`ASK_AGAIN`](crate::head::ASK_AGAIN).
+    HeadUnknown(HeadKind),
     /// It did not answer. This alone is not held against it: traffic is the judge.
     Failed,
 }

@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 
 use engine::call::{Action, Call, Event, Outcome};
 use engine::chain::ChainId;
-use engine::config::{ChainConfig, ShardConfig};
+use engine::config::{ChainConfig, HeadConfig, ShardConfig};
 use engine::fault::{EmitRule, Fault, FaultClass};
 use engine::index::{AttemptId, ChainIndex, UpstreamIndex};
 use engine::rng::Rng;
@@ -124,6 +124,7 @@ impl<'a> World<'a> {
             policies: vec![scenario.policy],
             strategies: vec![scenario.strategy],
             max_lag_blocks: Some(16),
+            heads: HeadConfig::default(),
         };
         let config = ShardConfig {
             chains: vec![chain],

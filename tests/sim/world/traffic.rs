@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use engine::block::Height;
 use engine::call::Request;
 use engine::chain::ChainId;
 use engine::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
@@ -98,6 +99,7 @@ impl World<'_> {
             } else {
                 UpstreamSet::EMPTY
             },
+            height: Height::Any,
         }
     }
 

@@ -10,8 +10,11 @@ use std::vec::Vec;
 
 use core::time::Duration;
 
+use crate::block::Height;
 use crate::call::{Action, Call, Event, Outcome, Request};
-use crate::config::{ChainConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig};
+use crate::config::{
+    ChainConfig, HeadConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig,
+};
 use crate::eligibility::LeftOutBy;
 use crate::fault::{Fault, FaultClass};
 use crate::index::{AttemptId, ChainIndex, PolicyIndex, ProviderIndex, UpstreamIndex, UpstreamSet};
@@ -48,6 +51,7 @@ fn chain(upstreams: u16) -> ChainConfig {
         policies: std::vec![MethodPolicy::default()],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
+        heads: HeadConfig::default(),
     }
 }
 
@@ -61,6 +65,7 @@ fn read(method: &str) -> Request {
         strategy: None,
         pinned: None,
         excluded: UpstreamSet::EMPTY,
+        height: Height::Any,
     }
 }
 

@@ -1,0 +1,91 @@
+//! What one shard tells the others: small facts that are worth something while they are new. It sends nothing; the driver takes
+//! [`News`] out of one shard and puts it into the others.
+//!
+//! Whatever arrives is a maximum or a newest-wins register by key, so that the order of arrival, repetition and loss do not matter: the same
+//! set of news gives the same view. None is needed for a decision to be safe; without it a shard finds out by itself.
+//!
+//! All shards have one clock.
+
+#[cfg(test)]
+mod tests;
+
+use crate::head::HeadKind;
+use crate::index::{ChainIndex, UpstreamIndex};
+use crate::time::Instant;
+
+/// A fact for the other shards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// An upstream's newest, safe or finalized block. Of one upstream and kind the newest counts.
+    Head {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// Which of its blocks.
+        kind: HeadKind,
+        /// Its number.
+        number: u64,
+        /// How far it was behind what was known of the chain by then, in blocks.
+        behind: u64,
+        /// When it said so.
+        at: Instant,
+    },
+    /// What the upstreams' reports together say of a chain. Of one era the highest counts, and a later era replaces.
+    Agreed {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// How often the chain was reset before.
+        era: u32,
+        /// The newest block.
+        newest: u64,
+        /// Since when that is the newest.
+        since: Instant,
+        /// The newest safe block.
+        safe: Option<u64>,
+        /// The newest finalized block.
+        finalized: Option<u64>,
+    },
+    /// A breaker opened. Taken over by a shard that has no evidence to the contrary; nothing that is told ever closes one.
+    Breaker {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream's.
+        upstream: UpstreamIndex,
+        /// When it opened.
+        opened: Instant,
+        /// When it half-opens.
+        until: Instant,
+    },
+    /// An upstream throttles us: its limit is the process's, so the later of two ends counts.
+    HoldOff {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// Before this the upstream itself does not want to hear of us.
+        floor: Instant,
+        /// When its ramp begins.
+        until: Instant,
+    },
+    /// How an upstream stands, for a shard that knows little of it.
+    Score {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// How it stands.
+        digest: Digest,
+    },
+}
+
+/// How an upstream stands over all its methods.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Digest {
+    /// When it was so.
+    pub at: Instant,
+    /// Share of attempts that did not fail, in 1/65536.
+    pub health: u32,
+    /// Its latency's ratio to the methods' usual one, in 1/65536.
+    pub relative: u32,
+}

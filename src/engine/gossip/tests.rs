@@ -1,0 +1,1 @@
+//! Merging: any order, any number of times, the same view.

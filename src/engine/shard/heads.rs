@@ -1,0 +1,65 @@
+//! The verbs about heads: what a chain's head is, whom to ask for it next, and what a client that asks for it is told.
+
+use crate::head::{ChainHead, HeadKind, HeadPoll, Mark};
+use crate::index::{ChainIndex, UpstreamIndex};
+use crate::time::Instant;
+
+use super::Shard;
+
+impl Shard {
+    /// What is served as the chain's head. One array look-up and a copy.
+    #[must_use]
+    pub fn chain_head(&self, chain: ChainIndex) -> ChainHead {
+        self.chain(chain)
+            .map_or(ChainHead::default(), |state| state.heads.head())
+    }
+
+    /// The newest block that an upstream is known to have.
+    #[must_use]
+    pub fn upstream_head(&self, chain: ChainIndex, upstream: UpstreamIndex) -> Option<u64> {
+        self.chain(chain)?.heads.known(upstream, HeadKind::Newest)
+    }
+
+    /// The head to tell the other shards: it is greater than before whenever [`Self::chain_head`] changed.
+    #[must_use]
+    pub fn head_mark(&self, chain: ChainIndex) -> Mark {
+        Mark::of(&self.chain_head(chain))
+    }
+
+    /// Another shard has served this head (the maximum of all shards' [`Self::head_mark`]): ours is not lower from now on.
+    pub fn raise_head(&mut self, chain: ChainIndex, mark: Mark, now: Instant) {
+        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
+            state.heads.raise(mark, now);
+        }
+    }
+
+    /// What a client that asked for `eth_blockNumber` is told when this upstream answered `answered`: never less than
+    /// the served head. A plausible higher answer raises the served head; of an implausible one the served head is told.
+    ///
+    /// Where heads are not followed ([`HeadConfig::enabled`](crate::config::HeadConfig::enabled)) it is told what was answered.
+    pub fn answer_block_number(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        answered: u64,
+        now: Instant,
+    ) -> u64 {
+        self.chains
+            .get_mut(chain.as_usize())
+            .map_or(answered, |state| {
+                state.heads.answer(upstream, answered, now)
+            })
+    }
+
+    /// The next question for an upstream's head; `None` where heads are not followed. It changes nothing: ask at its time,
+    /// report with [`Self::probe_result`], and come back. One task an upstream is enough.
+    #[must_use]
+    pub fn next_head_poll(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        now: Instant,
+    ) -> Option<HeadPoll> {
+        self.chain(chain)?.heads.next_poll(upstream, now)
+    }
+}
