@@ -35,10 +35,12 @@ pub(crate) fn bars_keeping(name: &str, ttl: CacheTtl) -> Option<&'static str> {
     match ttl {
         CacheTtl::Never => None,
         CacheTtl::Head | CacheTtl::Time(_) => bars_sharing(&standard),
-        CacheTtl::Final => bars_sharing(&standard).or_else(|| {
-            let final_some_day =
-                matches!(standard.cache, CacheClass::Static | CacheClass::Finality);
-            (!final_some_day).then_some("has answers that hang on no block that could become final")
+        CacheTtl::Final => bars_sharing(&standard).or(match standard.cache {
+            CacheClass::Static | CacheClass::Finality => None,
+            CacheClass::HeadBound => Some("is about the newest block, which is not yet final"),
+            CacheClass::Never => {
+                Some("does not tell in a known way which block its answers hang on")
+            }
         }),
     }
 }

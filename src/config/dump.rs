@@ -123,7 +123,7 @@ fn rules(rules: &[MethodRule]) -> Value {
     Value::Object(rules.iter().map(rule).collect())
 }
 
-fn hedge(rule: &HedgeRule) -> Value {
+pub(crate) fn hedge(rule: &HedgeRule) -> Value {
     json!({
         "enabled": rule.enabled,
         "quantile": rule.quantile.map(format_share),

@@ -97,9 +97,16 @@ pub(crate) fn parse_share(text: &str) -> Option<f64> {
         None => (text, false),
     };
     let (_, rest) = split_number(digits)?;
-    let number: f64 = digits.parse().ok()?;
-    let share = if percent { number / 100.0 } else { number };
-    (rest.is_empty() && (0.0..=1.0).contains(&share)).then_some(share)
+    if !rest.is_empty() {
+        return None;
+    }
+    // Read with its exponent rather than divided: the nearest number to what is written, so that bounds hold.
+    let share: f64 = if percent {
+        format!("{digits}e-2").parse().ok()?
+    } else {
+        digits.parse().ok()?
+    };
+    (0.0..=1.0).contains(&share).then_some(share)
 }
 
 /// Writes a share as percent where that loses nothing, else as a fraction.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::{OptionDescription, OptionKind, StrategyCatalog};
 use crate::file::File;
-use crate::model::{Chain, Config, Upstream, UpstreamUrl};
+use crate::model::{Chain, Config, Hedge, Upstream, UpstreamUrl};
 use crate::strategy::{default_setting, expectation, show};
 
 /// The schema, with the strategies of `catalog`.
@@ -59,7 +59,13 @@ fn fill_defaults(root: &mut Value, sections: &mut Value, catalog: &StrategyCatal
         .unwrap_or_default();
     let upstream = chain.pointer("/upstreams/0").cloned().unwrap_or_default();
     fill(root, sections, &defaults);
-    for (name, values) in [("Chain", &chain), ("Upstream", &upstream)] {
+    let hedge = crate::dump::hedge(&Hedge::default().into());
+    let sections_with_defaults = [
+        ("Chain", &chain),
+        ("Upstream", &upstream),
+        ("HedgeRule", &hedge),
+    ];
+    for (name, values) in sections_with_defaults {
         if let Some(mut section) = sections.get_mut(name).map(Value::take) {
             fill(&mut section, sections, values);
             if let Some(slot) = sections.get_mut(name) {
@@ -80,6 +86,9 @@ const WITHOUT_DEFAULT: [&str; 7] = [
     "chain_id",
 ];
 
+/// Sections whose keys are the process's where they are not given.
+const INHERITED: [&str; 2] = ["ChainCache", "ChainCoalesce"];
+
 fn fill(section: &mut Value, sections: &mut Value, defaults: &Value) {
     let Some(keys) = section.get_mut("properties").and_then(Value::as_object_mut) else {
         return;
@@ -95,6 +104,9 @@ fn fill(section: &mut Value, sections: &mut Value, defaults: &Value) {
             .get("$ref")
             .and_then(Value::as_str)
             .and_then(|path| path.strip_prefix("#/$defs/"));
+        if target.is_some_and(|name| INHERITED.contains(&name)) {
+            continue;
+        }
         if let Some(name) = target.map(str::to_owned)
             && default.is_object()
             && let Some(mut inner) = sections.get_mut(&name).map(Value::take)

@@ -1,5 +1,6 @@
 //! The tables' own rules, and what recorders, snapshots and renderers promise together.
 
+mod answers;
 mod events;
 mod metrics;
 mod promtool;

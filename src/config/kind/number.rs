@@ -155,21 +155,18 @@ impl<const MIN: u64, const MAX: u64> Read for Share<MIN, MAX> {
         let text = reader.text(node, "a share as in `5%` or `0.05`")?;
         reader.reveal(node);
         let Some(value) = parse_share(&text) else {
-            let given = if reader.is_verbatim(node, &text) {
-                shown(&text)
+            let plain = "write it as in `5%` or `0.05`".to_owned();
+            // A text from the environment is not the file's; it may be a key in the wrong place.
+            let (given, remedy) = if reader.is_verbatim(node, &text) {
+                // `98` can only have been meant as percent.
+                let meant = parse_share(&format!("{text}%"));
+                let remedy = meant.map_or(plain, |share| format!("write `{text}%` or `{share}`"));
+                (shown(&text), remedy)
             } else {
-                "the value".to_owned()
+                ("the value".to_owned(), plain)
             };
-            // `98` can only have been meant as percent.
-            let remedy = match parse_share(&format!("{text}%")) {
-                Some(share) => format!("write `{text}%` or `{share}`"),
-                None => "write it as in `5%` or `0.05`".to_owned(),
-            };
-            reader.problem(
-                node.place,
-                format!("{given} is not a share from 0 to 1"),
-                remedy,
-            );
+            let message = format!("{given} is not a share from 0 to 1");
+            reader.problem(node.place, message, remedy);
             return None;
         };
         in_range(node, reader, value, Self::BOUNDS, |share| {

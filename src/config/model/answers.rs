@@ -89,6 +89,17 @@ impl HedgeRule {
     }
 }
 
+impl From<Hedge> for HedgeRule {
+    fn from(hedge: Hedge) -> Self {
+        Self {
+            enabled: Some(hedge.enabled),
+            quantile: Some(hedge.quantile),
+            min_delay: Some(hedge.min_delay),
+            max_extra: Some(hedge.max_extra),
+        }
+    }
+}
+
 impl Hedge {
     /// Takes over what a rule says.
     pub(super) fn apply(&mut self, rule: &HedgeRule) {

@@ -96,6 +96,10 @@ fn shares_are_percent_or_fractions_of_one() {
         ("0", 0.0),
         ("1", 1.0),
         ("100%", 1.0),
+        // What is written in either way is one number, bounds of other ranges included.
+        ("99.9%", 0.999),
+        ("0.1%", 0.001),
+        ("7%", 0.07),
     ] {
         assert_eq!(parse_share(text), Some(share), "{text}");
     }
@@ -150,6 +154,13 @@ proptest! {
     #[test]
     fn a_written_share_reads_back(share in 0.0..=1.0_f64) {
         prop_assert_eq!(parse_share(&format_share(share)), Some(share));
+    }
+
+    #[test]
+    fn percent_and_fraction_are_one_number(hundredths in 0..=10_000_u32) {
+        let percent = format!("{}.{:02}%", hundredths / 100, hundredths % 100);
+        let fraction = format!("{}.{:04}", hundredths / 10_000, hundredths % 10_000);
+        prop_assert_eq!(parse_share(&percent), parse_share(&fraction));
     }
 
     #[test]

@@ -61,7 +61,17 @@ fn events(request_id: &[u8], method: &[u8]) -> Vec<Event> {
     ]
 }
 
-fn line(event: &Event) -> String {
+/// The end of a call of which the cache says this.
+pub(super) fn ended(cache: Option<CacheStatus>, hedged: bool) -> Event {
+    let end = CallEnd {
+        cache,
+        hedged,
+        ..end(CallOutcome::Ok)
+    };
+    Event::End(head(b"r", b"m"), end)
+}
+
+pub(super) fn line(event: &Event) -> String {
     let mut out = String::new();
     push_line(&mut out, event, &dimensions(), 1_700_000_000_000_000);
     out
@@ -124,6 +134,7 @@ fn what_does_not_apply_is_left_out() {
     let without = CallEnd {
         upstream: None,
         breaker_state: None,
+        cache: None,
         fault_class: None,
         fault_rule: "",
         ..end(CallOutcome::Rejected)
@@ -136,6 +147,7 @@ fn what_does_not_apply_is_left_out() {
         "upstream",
         "provider",
         "breaker_state",
+        "cache",
         "fault_class",
         "fault_rule",
     ] {

@@ -102,3 +102,105 @@ fn a_filter_denies_what_it_also_allows() {
     );
     assert!(MethodFilter::default().permits("anything"));
 }
+
+fn hedged(text: &str, hedge: HedgeRule) -> MethodRule {
+    MethodRule {
+        hedge,
+        ..MethodRule::new(pattern(text))
+    }
+}
+
+fn kept(text: &str, ttl: CacheTtl) -> MethodRule {
+    MethodRule {
+        cache: Some(ttl),
+        ..MethodRule::new(pattern(text))
+    }
+}
+
+const ON: HedgeRule = HedgeRule {
+    enabled: Some(true),
+    quantile: None,
+    min_delay: None,
+    max_extra: None,
+};
+
+#[test]
+fn hedging_is_off_unless_said_and_merged_setting_by_setting() {
+    let silent = MethodPolicy::resolve(&[], &[], "eth_call").hedge;
+    assert_eq!(silent, Hedge::default());
+    assert!(!silent.enabled);
+    let all = [
+        hedged("*", ON),
+        hedged(
+            "eth_*",
+            HedgeRule {
+                quantile: Some(0.9),
+                max_extra: Some(0.5),
+                ..HedgeRule::default()
+            },
+        ),
+    ];
+    let own = HedgeRule {
+        quantile: Some(0.6),
+        min_delay: Some(Duration::ZERO),
+        ..HedgeRule::default()
+    };
+    let hedge = MethodPolicy::resolve(&all, &[hedged("eth_*", own)], "eth_call").hedge;
+    let expected = Hedge {
+        enabled: true,
+        quantile: 0.6,
+        min_delay: Duration::ZERO,
+        max_extra: 0.5,
+    };
+    assert_eq!(hedge, expected);
+}
+
+#[test]
+fn a_pattern_passes_by_what_must_not_be_sent_twice() {
+    let all = [hedged("*", ON)];
+    for (id, name, standard) in engine::method::all() {
+        let hedge = MethodPolicy::resolve(&all, &[], name).hedge;
+        assert_eq!(hedge.enabled, standard.hedgeable, "{name} ({id:?})");
+    }
+    for name in ["vendor_sendThings", "vendor_getThings", ""] {
+        assert!(
+            !MethodPolicy::resolve(&all, &[], name).hedge.enabled,
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pattern_passes_by_what_serves_one_call_alone() {
+    use engine::method::{CacheClass, Effect, FilterRole, MethodClass};
+
+    let always = [kept("*", CacheTtl::Time(Duration::from_secs(1)))];
+    let fixed = [kept("*", CacheTtl::Final)];
+    for (_, name, standard) in engine::method::all() {
+        let alone = standard.effect != Effect::None
+            || standard.filter != FilterRole::None
+            || standard.class == MethodClass::Filter
+            || standard.class == MethodClass::Subscription;
+        let ttl = |rules| MethodPolicy::resolve(rules, &[], name).cache;
+        assert_eq!(ttl(&always).is_none(), alone, "{name}");
+        let fixable = matches!(standard.cache, CacheClass::Static | CacheClass::Finality);
+        assert_eq!(ttl(&fixed).is_some(), fixable, "{name}");
+        assert!(!(alone && fixable), "{name}");
+    }
+    let ttl = |name| MethodPolicy::resolve(&always, &[], name).cache;
+    assert!(ttl("vendor_getThings").is_some() && ttl("vendor_sendThings").is_none());
+}
+
+#[test]
+fn the_more_specific_ttl_wins_and_never_is_one() {
+    let all = [
+        kept("eth_*", CacheTtl::Head),
+        kept("eth_call", CacheTtl::Never),
+    ];
+    let ttl = |chain: &[MethodRule], name| MethodPolicy::resolve(&all, chain, name).cache;
+    assert_eq!(ttl(&[], "eth_gasPrice"), Some(CacheTtl::Head));
+    assert_eq!(ttl(&[], "eth_call"), Some(CacheTtl::Never));
+    assert_eq!(ttl(&[], "net_version"), None);
+    let own = [kept("eth_*", CacheTtl::Never)];
+    assert_eq!(ttl(&own, "eth_gasPrice"), Some(CacheTtl::Never));
+}
