@@ -180,7 +180,8 @@ impl<'q> Ask<'q> {
         }
         drop(live);
         if is_result(&settled) {
-            heads::correct(&self.worker, self.question, &mut settled, budget).await;
+            let upstream = self.meter.upstream;
+            heads::correct(&self.worker, self.question, &mut settled, upstream, budget).await;
             self.keep(&settled);
         }
         match lead {

@@ -7,19 +7,22 @@ use std::rc::Rc;
 use engine::fault::Fault;
 use engine::index::UpstreamIndex;
 use engine::method::Effect;
+use futures_lite::future;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use wire::envelope::{Item, Kind};
 use wire::splice::{self, ArrayJoin};
 
+use super::ask::{Ask, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
-use super::call::{LiveCall, Next};
-use super::pipeline::{self, Explain, Served};
+use super::call::{LiveCall, Next, Settled, record_attempt};
+use super::flights::Lead;
+use super::pipeline::{self, Explain, Served, Told};
 use super::respond::Status;
 use super::route::Route;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
-use super::upstream::exchange::{Broken, Outgoing, Reached, Received, exchange};
+use super::upstream::exchange::{Broken, Outgoing, Received, exchange};
 use super::upstream::judge::{Judged, judge_batch};
 use super::worker::Worker;
 
@@ -34,9 +37,11 @@ enum Slot<'b> {
     Asked(Box<Question<'b>>),
 }
 
-/// A call that the engine has sent somewhere, or ended.
+/// A call that leads: sent somewhere by the engine, or ended.
 struct Begun<'q> {
     at: usize,
+    ask: Ask<'q>,
+    lead: Option<Lead<Settled>>,
     live: LiveCall<'q>,
     first: Option<Next>,
 }
@@ -118,27 +123,80 @@ async fn run_some<'q>(
     calls: &[(usize, &'q Question<'q>)],
     budget: &HoldBudget,
 ) -> Vec<Finished> {
-    let begun = calls
-        .iter()
-        .map(|(at, question)| {
-            let mut live = LiveCall::begin(worker, question, question.request(worker));
-            let first = live.next_now();
-            Begun {
-                at: *at,
-                live,
-                first,
+    let mut finished = Vec::with_capacity(calls.len());
+    let mut begun = Vec::new();
+    let mut following = FuturesUnordered::new();
+    for &(at, question) in calls {
+        let mut ask = Ask::begin(worker, question);
+        let mut answer = rt::take_buffer();
+        if let Some(told) = ask.look(&mut answer) {
+            finished.push(finish(at, &mut ask, told, answer));
+            continue;
+        }
+        rt::recycle(answer);
+        match ask.join() {
+            Way::Lead(lead) => {
+                let mut live = ask.begin_attempts();
+                let first = live.next_now();
+                begun.push(Begun {
+                    at,
+                    ask,
+                    lead,
+                    live,
+                    first,
+                });
             }
-        })
-        .collect();
+            way @ Way::Follow(_) => following.push(follow(worker, at, ask, way, budget)),
+        }
+    }
     let mut running: FuturesUnordered<_> = group(worker, route, begun)
         .into_iter()
         .map(|together| run(worker, route, together, budget))
         .collect();
-    let mut finished = Vec::with_capacity(calls.len());
-    while let Some(mut some) = running.next().await {
-        finished.append(&mut some);
-    }
+    // Whoever follows may follow a call of this very batch, so both make progress.
+    let leading = async {
+        let mut finished = Vec::new();
+        while let Some(mut some) = running.next().await {
+            finished.append(&mut some);
+        }
+        finished
+    };
+    let followed = async {
+        let mut finished = Vec::new();
+        while let Some(one) = following.next().await {
+            finished.push(one);
+        }
+        finished
+    };
+    let (mut led, mut followed) = future::zip(leading, followed).await;
+    finished.append(&mut led);
+    finished.append(&mut followed);
     finished
+}
+
+/// Waits for somebody else's answer, and asks where there is none.
+async fn follow(
+    worker: &Rc<Worker>,
+    at: usize,
+    mut ask: Ask<'_>,
+    way: Way,
+    budget: &HoldBudget,
+) -> Finished {
+    let ended = ask.go(way, budget, false).await;
+    let mut answer = rt::take_buffer();
+    let told = ended.write(worker, &mut answer, ask.question());
+    finish(at, &mut ask, told, answer)
+}
+
+/// Closes a call's account.
+fn finish(at: usize, ask: &mut Ask<'_>, told: Told, answer: Vec<u8>) -> Finished {
+    ask.meter
+        .ended(told.outcome, told.fault, 200, answer.len());
+    Finished {
+        at,
+        answer,
+        explain: ask.meter.explain(),
+    }
 }
 
 fn describe<'b>(
@@ -197,7 +255,7 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
             _ => None,
         };
         // A write that must not be sent twice shares its fate with nothing.
-        let alone = one.live.question().entry.effect == Effect::NodeWrite;
+        let alone = one.ask.question().entry.effect == Effect::NodeWrite;
         let takes_batches =
             |u: &&Rc<Upstream>| u.batch_max_calls > 1 && !u.refuses_batches.get() && !alone;
         let Some(upstream) = upstream.filter(takes_batches) else {
@@ -232,7 +290,7 @@ async fn run<'q>(
     }
     let mut running: FuturesUnordered<_> = group
         .into_iter()
-        .map(|one| finish(worker, one, budget))
+        .map(|one| lead(worker, one, budget))
         .collect();
     let mut finished = Vec::with_capacity(running.len());
     while let Some(one) = running.next().await {
@@ -242,20 +300,13 @@ async fn run<'q>(
 }
 
 /// Takes one call to its end.
-async fn finish(worker: &Worker, mut one: Begun<'_>, budget: &HoldBudget) -> Finished {
-    let first = one.first.take();
-    let settled = one.live.drive(first, budget, false).await;
+async fn lead(worker: &Rc<Worker>, one: Begun<'_>, budget: &HoldBudget) -> Finished {
+    let mut ask = one.ask;
+    let begun = Some((one.live, one.first));
+    let ended = ask.lead(begun, one.lead, budget, false).await;
     let mut answer = rt::take_buffer();
-    let told = pipeline::write_settled(worker, &mut answer, one.live.question(), settled);
-    one.live.ended(told.outcome, told.fault, 200, answer.len());
-    Finished {
-        at: one.at,
-        answer,
-        explain: Explain {
-            upstream: one.live.last_upstream(),
-            attempts: one.live.attempts(),
-        },
-    }
+    let told = ended.write(worker, &mut answer, ask.question());
+    finish(one.at, &mut ask, told, answer)
 }
 
 /// Sends the calls of a group as one upstream batch and reports what came of each.
@@ -272,21 +323,23 @@ async fn send_together(
             _ => None,
         })
         .collect();
-    let upstream = dispatches
-        .first()
-        .and_then(|dispatch| worker.upstream(route.chain, dispatch.upstream))
-        .cloned();
-    let Some(upstream) = upstream.filter(|_| dispatches.len() == group.len()) else {
+    // The bytes on the wire are counted once, with the first call.
+    let mut first = None;
+    for (one, dispatch) in group.iter_mut().zip(&dispatches) {
+        let out = one.live.goes_out(*dispatch);
+        first = first.or_else(|| out.as_ref().map(|o| (o.upstream.clone(), o.reached.clone())));
+        one.live.out = [out, None];
+    }
+    let Some((upstream, reached)) = first.filter(|_| dispatches.len() == group.len()) else {
         return;
     };
-    let started_ns = rt::now();
-    let reached = Reached::default();
     let first_id = upstream.take_ids(group.len());
     let payload = write_batch(group, first_id);
     let outgoing = Outgoing {
         payload: &payload,
         fresh_only: dispatches.iter().any(|dispatch| dispatch.fresh),
         stream_id: None,
+        hold_on: None,
         budget,
     };
     let deadline_ns = dispatches.iter().map(|d| d.deadline_ns).min().unwrap_or(0);
@@ -301,7 +354,7 @@ async fn send_together(
             let held_bytes = body.len();
             let asked: Vec<_> = group
                 .iter()
-                .map(|one| one.live.question().asked())
+                .map(|one| one.ask.question().asked())
                 .collect();
             let mut scratch = worker.scratch.borrow_mut();
             let judged = judge_batch(&upstream, &asked, first_id, &facts, body, &mut scratch);
@@ -310,12 +363,13 @@ async fn send_together(
             }
             judged
         }
-        Ok(Ok(Received::Long(_))) => faulty(group, Reached::default().timeout()),
+        Ok(Ok(Received::Long(_))) => faulty(group, reached.timeout()),
         Ok(Err(Broken::Stale)) => {
-            for (one, dispatch) in group.iter_mut().zip(&dispatches) {
-                one.live
-                    .record_attempt(&upstream, &Reached::default(), started_ns, None);
-                one.live.report_stale(dispatch.attempt);
+            for one in group {
+                if let Some(out) = one.live.comes_back() {
+                    record_attempt(worker, one.ask.question(), &out, None);
+                    one.live.report_stale(out.dispatch.attempt);
+                }
             }
             return;
         }
@@ -329,18 +383,16 @@ async fn send_together(
             upstream = &*upstream.name,
             "refuses batches: its calls are sent one by one"
         );
-        for (one, dispatch) in group.iter_mut().zip(dispatches) {
-            one.first = Some(Next::Dispatch(dispatch));
+        for one in group {
+            one.first = one.live.goes_again().map(Next::Dispatch);
         }
         return;
     }
-    // The bytes on the wire are counted once, with the first call.
-    let mut counted = Some(reached);
-    for ((one, dispatch), judged) in group.iter_mut().zip(&dispatches).zip(judged) {
-        let reached = counted.take().unwrap_or_default();
-        one.live
-            .record_attempt(&upstream, &reached, started_ns, Some(judged.fault));
-        one.live.take_judged(dispatch.attempt, judged, false);
+    for (one, judged) in group.iter_mut().zip(judged) {
+        if let Some(out) = one.live.comes_back() {
+            record_attempt(worker, one.ask.question(), &out, Some(judged.fault));
+            one.live.take_judged(out.dispatch.attempt, judged, false);
+        }
     }
 }
 
@@ -360,7 +412,7 @@ fn write_batch(group: &[Begun<'_>], first_id: u64) -> Vec<u8> {
     let mut array = ArrayJoin::begin(&mut payload);
     for (one, id) in group.iter().zip(first_id..) {
         array.item(&mut payload);
-        let question = one.live.question();
+        let question = one.ask.question();
         splice::write_call(&mut payload, id, &question.method, question.params());
     }
     array.end(&mut payload);

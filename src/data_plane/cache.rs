@@ -74,6 +74,8 @@ pub struct Held {
     pub entries: u64,
     /// Bytes, the overhead of entries included.
     pub bytes: u64,
+    /// Bytes that it may take.
+    pub max_bytes: u64,
     /// Entries evicted so far for want of room.
     pub evictions: u64,
 }
@@ -131,6 +133,7 @@ impl Cache {
         Held {
             entries: table.len() as u64,
             bytes: table.weight(),
+            max_bytes: table.capacity(),
             evictions: self.evictions.0.get(),
         }
     }
@@ -139,6 +142,8 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const FINAL: Lifetime = Lifetime::Final { era: 0 };
 
     fn always(_: &Lifetime) -> Result<(), Stale> {
         Ok(())
@@ -151,8 +156,8 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_by_its_whole_key() {
         let cache = Cache::new(1 << 20);
-        assert!(cache.keep(b"one", b"1", Lifetime::Final));
-        assert!(cache.keep(b"one", b"2", Lifetime::Final));
+        assert!(cache.keep(b"one", b"1", FINAL));
+        assert!(cache.keep(b"one", b"2", FINAL));
         assert_eq!(found(&cache, b"one").unwrap(), b"2");
         assert_eq!(found(&cache, b"on"), None);
         assert_eq!(cache.held().entries, 1);
@@ -161,7 +166,7 @@ mod tests {
     #[test]
     fn what_is_stale_says_why() {
         let cache = Cache::new(1 << 20);
-        cache.keep(b"k", b"1", Lifetime::Final);
+        cache.keep(b"k", b"1", FINAL);
         let stale = cache.look(b"k", |_| Err(Stale::NewHead), |_| ());
         assert_eq!(stale, Err(Miss::Stale(Stale::NewHead)));
         assert_eq!(cache.look(b"x", always, |_| ()), Err(Miss::Absent));
@@ -171,9 +176,9 @@ mod tests {
     fn the_budget_holds_and_what_is_asked_for_stays() {
         const BUDGET: u64 = 64 * 1024;
         let cache = Cache::new(BUDGET);
-        cache.keep(b"asked for again and again", &[7; 1000], Lifetime::Final);
+        cache.keep(b"asked for again and again", &[7; 1000], FINAL);
         for n in 0..10_000_u32 {
-            cache.keep(&n.to_le_bytes(), &[1; 500], Lifetime::Final);
+            cache.keep(&n.to_le_bytes(), &[1; 500], FINAL);
             assert!(found(&cache, b"asked for again and again").is_some());
             assert!(cache.held().bytes <= BUDGET, "{:?}", cache.held());
         }
@@ -183,8 +188,8 @@ mod tests {
     #[test]
     fn one_result_takes_an_eighth_at_most() {
         let cache = Cache::new(8 * 1024);
-        assert!(cache.keep(b"", &[0; 1024 - ENTRY_BYTES], Lifetime::Final));
-        assert!(!cache.keep(b"x", &[0; 1024 - ENTRY_BYTES], Lifetime::Final));
+        assert!(cache.keep(b"", &[0; 1024 - ENTRY_BYTES], FINAL));
+        assert!(!cache.keep(b"x", &[0; 1024 - ENTRY_BYTES], FINAL));
         assert_eq!(found(&cache, b"x"), None);
     }
 }

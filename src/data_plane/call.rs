@@ -240,7 +240,7 @@ impl<'q> LiveCall<'q> {
     }
 
     /// An attempt goes out: what is kept of it while it is.
-    pub(super) fn goes_out(&mut self, dispatch: Dispatch) -> Option<Out> {
+    pub fn goes_out(&mut self, dispatch: Dispatch) -> Option<Out> {
         let upstream = self
             .worker
             .upstream(self.question.route.chain, dispatch.upstream)?;
@@ -252,6 +252,17 @@ impl<'q> LiveCall<'q> {
             reached: Rc::new(Reached::default()),
             started_ns: rt::now(),
         })
+    }
+
+    /// The attempt that was out alone is so no longer.
+    pub fn comes_back(&mut self) -> Option<Out> {
+        self.out.iter_mut().find_map(Option::take)
+    }
+
+    /// The attempt that was out alone never got there, and is to be sent another way: as the same one.
+    pub fn goes_again(&mut self) -> Option<Dispatch> {
+        self.attempts = self.attempts.saturating_sub(1);
+        self.comes_back().map(|out| out.dispatch)
     }
 
     /// Tells the engine what time it is.

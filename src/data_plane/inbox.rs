@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mailbox::control::Ack;
 
+use super::heads;
 use super::listener::Listeners;
 use super::prober;
 use super::snapshot;
@@ -14,6 +15,9 @@ use crate::control::{Epoch, Letter, Reply, Seat, ShardInbox};
 
 /// How often idle upstream connections are looked through.
 const REAP_EVERY_NS: u64 = 1_000_000_000;
+
+/// How often the other shards are told what no note announces.
+const TELL_EVERY_NS: u64 = 250_000_000;
 
 /// The longest that connections wait in the backlog at start-up for an upstream to be usable.
 const FIRST_ACCEPT_NS: u64 = 3_000_000_000;
@@ -46,6 +50,9 @@ pub async fn run(seat: Seat) {
                 (_, None) => ack.acknowledge(Reply::Failed("not configured yet".to_owned())),
             }
         }
+        if let Some((worker, _)) = &serving {
+            worker.hear();
+        }
         // A look once a second covers what no bell announces.
         let _ = rt::timeout_at(rt::now() + REAP_EVERY_NS, rt::rung()).await;
     }
@@ -68,6 +75,10 @@ fn begin(seat: &Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), Str
     .detach();
     if seat.number == 0 {
         prober::start(&worker, &seat.reports);
+        heads::start(&worker);
+    }
+    if epoch.shards > 1 {
+        rt::spawn(tell(worker.clone())).detach();
     }
     Ok((worker, listeners))
 }
@@ -138,6 +149,7 @@ async fn drain(
             while let Some((letter, ack)) = inbox.take() {
                 act(worker, letter, ack);
             }
+            worker.hear();
             let _ = rt::timeout_at(rt::now() + REAP_EVERY_NS, rt::rung()).await;
         }
     };
@@ -146,6 +158,14 @@ async fn drain(
     ack.acknowledge(Reply::Drained {
         cut: if done { 0 } else { worker.busy_connections() },
     });
+}
+
+/// Tells the other shards what there is to tell, as often as scores are worth telling.
+async fn tell(worker: Rc<Worker>) {
+    while !worker.draining() {
+        rt::sleep_until(rt::now() + TELL_EVERY_NS).await;
+        worker.tell_news();
+    }
 }
 
 /// Closes upstream connections that have idled too long.

@@ -3,31 +3,39 @@
 //!
 //! ```text
 //! listener → connection → incoming → client_body
-//!    → pipeline: envelope → asked → call (begin, drive) → respond → reply
-//!                 └ batch: many calls      │      └ relay: long answers
+//!    → pipeline: envelope → asked → ask ─ terms, cache, flights ─► respond → reply
+//!                 └ batch: many calls │                               └ relay: long answers
+//!                                     └ call (begin, drive) → race → attempt
 //!                                          └ upstream: pool, dial, exchange, judge
-//! inbox: letters of the control plane     prober: chain ids and heads beside the traffic
+//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: accounts
 //! ```
 
+pub mod ask;
 pub mod asked;
 pub mod attempt;
 pub mod batch;
+pub mod cache;
 pub mod call;
 pub mod catalog;
 pub mod client_body;
 pub mod connection;
+pub mod flights;
+pub mod heads;
 pub mod inbox;
 pub mod incoming;
 pub mod listener;
+pub mod meter;
 pub mod observe;
 pub mod pipeline;
 pub mod policies;
 pub mod prober;
+pub mod race;
 pub mod relay;
 pub mod reply;
 pub mod respond;
 pub mod route;
 pub mod snapshot;
+pub mod terms;
 pub mod transaction;
 pub mod upstream;
 pub mod verify;

@@ -1,6 +1,5 @@
-//! Asks every upstream beside the traffic for its chain id and its newest block: an upstream of another chain must never
-//! answer, and one that lags is left out. One shard asks, and reports to the others through the control plane. What an
-//! answer means for an upstream is the engine's decision.
+//! Asks every upstream beside the traffic for its chain id: an upstream of another chain must never answer. One shard asks, and
+//! reports to the others through the control plane. What an answer means for an upstream is the engine's decision.
 
 use std::rc::Rc;
 
@@ -47,7 +46,7 @@ pub fn start(worker: &Rc<Worker>, reports: &ReportLane) {
     }
 }
 
-/// Asks one upstream both questions, once it has an address, and tells everybody.
+/// Asks one upstream, once it has an address, and tells everybody.
 async fn probe(worker: &Worker, upstream: &Upstream, reports: &ReportLane) {
     while upstream.target.addresses.borrow().is_empty() {
         if worker.draining() {
@@ -55,19 +54,8 @@ async fn probe(worker: &Worker, upstream: &Upstream, reports: &ReportLane) {
         }
         rt::sleep_until(rt::now().saturating_add(LOOK_EVERY_NS)).await;
     }
-    let chain_id = |n| ProbeResult::ChainId(ChainId(n));
-    tell(
-        worker,
-        upstream,
-        reports,
-        ask(upstream, "eth_chainId", chain_id).await,
-    );
-    tell(
-        worker,
-        upstream,
-        reports,
-        ask(upstream, "eth_blockNumber", ProbeResult::Head).await,
-    );
+    let seen = ask(upstream).await;
+    tell(worker, upstream, reports, seen);
 }
 
 fn tell(worker: &Worker, upstream: &Upstream, reports: &ReportLane, seen: ProbeResult) {
@@ -84,16 +72,17 @@ fn tell(worker: &Worker, upstream: &Upstream, reports: &ReportLane, seen: ProbeR
     });
 }
 
-/// Asks one upstream for one number.
-async fn ask(upstream: &Upstream, method: &str, seen: impl Fn(u64) -> ProbeResult) -> ProbeResult {
+/// Asks one upstream which chain it is of.
+async fn ask(upstream: &Upstream) -> ProbeResult {
     let id = upstream.take_ids(1);
     let mut payload = Vec::new();
-    wire::splice::write_call(&mut payload, id, method.as_bytes(), None);
+    wire::splice::write_call(&mut payload, id, b"eth_chainId", None);
     let budget = HoldBudget::new(ANSWER_LIMITS.max_response_bytes);
     let outgoing = Outgoing {
         payload: &payload,
         fresh_only: false,
         stream_id: None,
+        hold_on: None,
         budget: &budget,
     };
     let reached = Reached::default();
@@ -103,7 +92,9 @@ async fn ask(upstream: &Upstream, method: &str, seen: impl Fn(u64) -> ProbeResul
     )
     .await;
     match answer {
-        Ok(Ok(Received::Whole { body, .. })) => number(&body, id).map_or(ProbeResult::Failed, seen),
+        Ok(Ok(Received::Whole { body, .. })) => {
+            number(&body, id).map_or(ProbeResult::Failed, |n| ProbeResult::ChainId(ChainId(n)))
+        },
         _ => ProbeResult::Failed,
     }
 }

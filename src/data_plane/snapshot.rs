@@ -8,7 +8,7 @@ use std::time::Duration;
 use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
-    BreakerConfig, ChainConfig, MethodSet, RetryBudgetConfig, ShardConfig, UpstreamConfig,
+    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig, UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;
@@ -164,7 +164,12 @@ fn build_chain(
         policies: policies.engine().to_vec(),
         strategies,
         max_lag_blocks: chain.probe.max_lag_blocks,
-        heads: engine::config::HeadConfig::default(),
+        heads: HeadConfig {
+            enabled: chain.heads.enabled,
+            min_interval: chain.heads.min_interval,
+            max_interval: chain.heads.max_interval,
+            finality_interval: chain.heads.finality_interval,
+        },
     };
     engine_chain
         .check()

@@ -49,6 +49,7 @@ pub async fn known_hash(question: &Question<'_>, upstream: &Upstream) -> Option<
         payload: &payload,
         fresh_only: false,
         stream_id: None,
+        hold_on: None,
         budget: &budget,
     };
     let reached = Reached::default();

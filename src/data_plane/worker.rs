@@ -6,21 +6,29 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
+use engine::head::{ChainHead, Mark};
 use engine::index::{ChainIndex, UpstreamIndex};
 use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::Shard;
 use engine::time::Instant;
+use mailbox::gossip::Port;
+use mailbox::watermark::Watermark;
 use telemetry::{
-    AccessLog, PoolLevels, Recorder, RetryKind, RuntimeLevels, Sampler, Snapshot, UpstreamLevels,
+    AccessLog, CacheLevels, ChainLevels, GossipLevels, HedgeOutcome, PoolLevels, Recorder,
+    RetryKind, RuntimeLevels, Sampler, Snapshot, UpstreamLevels,
 };
 use wire::params::Scratch;
 
+use super::cache::Cache;
+use super::call::Settled;
+use super::flights::Flights;
+use super::heads;
 use super::snapshot::{Built, Chain, nanos};
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::AnswerLimits;
 use crate::control::connections::ConnectionBudget;
-use crate::control::{ChainReadiness, Epoch, Probe, Resolved};
+use crate::control::{ChainReadiness, Epoch, Gossip, Probe, Resolved};
 
 /// A shard holds at most so many times `max_response_bytes`, over all its calls and batches. Streamed answers are not held.
 const HELD_ANSWERS: usize = 4;
@@ -66,6 +74,12 @@ pub struct Worker {
     pub scratch: RefCell<Scratch>,
     /// Bytes of answers that this shard may hold at once.
     pub held: Rc<HoldBudget>,
+    /// Answers that may be given again.
+    pub cache: Cache,
+    /// Calls in flight that others may join.
+    pub flights: Rc<Flights<Settled>>,
+    /// The way to the other shards.
+    pub gossip: Port<Gossip>,
     /// Connections of the process.
     pub connections: ConnectionBudget,
     /// Where events go.
@@ -74,6 +88,7 @@ pub struct Worker {
     request_id_base: u64,
     notes_dropped: Cell<u64>,
     accept_pauses: Cell<u64>,
+    evictions: Cell<u64>,
     drain: Drain,
 }
 
@@ -145,7 +160,12 @@ impl Drop for Seat {
 
 impl Worker {
     /// A shard about to serve. The seat's seed decides every draw of the engine and makes request ids.
-    pub fn new(seat: &crate::control::Seat, epoch: Arc<Epoch>, built: Built) -> Rc<Self> {
+    pub fn new(
+        seat: &crate::control::Seat,
+        gossip: Port<Gossip>,
+        epoch: Arc<Epoch>,
+        built: Built,
+    ) -> Rc<Self> {
         let (number, seed) = (seat.number, seat.seed);
         let server = &epoch.config.server;
         let limits = Limits {
@@ -172,6 +192,11 @@ impl Worker {
             _ => server.access_log.sample,
         };
         let sampler = Sampler::new(seed, share);
+        let cache_bytes = if epoch.config.keeps_answers() {
+            (epoch.config.cache.max_bytes / epoch.shards.max(1)) as u64
+        } else {
+            0
+        };
         Rc::new(Self {
             number,
             routes: built.routes,
@@ -188,8 +213,12 @@ impl Worker {
             events: seat.events.clone(),
             request_ids: Cell::new(0),
             request_id_base: seed,
+            cache: Cache::new(cache_bytes),
+            flights: Flights::new(),
+            gossip,
             notes_dropped: Cell::new(0),
             accept_pauses: Cell::new(0),
+            evictions: Cell::new(0),
             drain: Drain::default(),
             epoch,
         })
@@ -208,6 +237,87 @@ impl Worker {
     /// An upstream by its indices.
     pub fn upstream(&self, chain: ChainIndex, index: UpstreamIndex) -> Option<&Rc<Upstream>> {
         self.chain(chain)?.upstream(index)
+    }
+
+    /// The chain's head as clients have been told it, by this shard or another.
+    pub fn chain_head(&self, chain: ChainIndex) -> ChainHead {
+        let mark = self.served(chain).map_or(0, Watermark::get);
+        let engine = self.engine.borrow();
+        if Mark(mark) <= engine.head_mark(chain) {
+            return engine.chain_head(chain);
+        }
+        drop(engine);
+        let mut engine = self.engine.borrow_mut();
+        engine.raise_head(chain, Mark(mark), self.now());
+        engine.chain_head(chain)
+    }
+
+    /// What a client is told that asked for the newest block's number, when this upstream said `said`. Never less than any client
+    /// of this process was told before.
+    pub fn answer_block_number(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        said: u64,
+    ) -> u64 {
+        self.chain_head(chain);
+        let number = self.engine.borrow_mut().answer_block_number(
+            chain,
+            upstream,
+            said,
+            self.now(),
+        );
+        self.take_notes(|_| ());
+        self.tell_head(chain);
+        number
+    }
+
+    /// Lets the other shards know what this one knows of a chain's head.
+    pub fn tell_head(&self, chain: ChainIndex) {
+        if let Some(served) = self.served(chain) {
+            served.raise(self.engine.borrow().head_mark(chain).0);
+        }
+        self.tell_news();
+    }
+
+    fn served(&self, chain: ChainIndex) -> Option<&Watermark> {
+        self.epoch.served.at(chain.as_usize())
+    }
+
+    /// Tells the other shards what the engine has for them.
+    pub fn tell_news(&self) {
+        loop {
+            let Some(news) = self.engine.borrow_mut().poll_news() else {
+                return;
+            };
+            self.tell(|| Gossip::News(news));
+        }
+    }
+
+    /// Tells the other shards something, if there are any.
+    pub fn tell(&self, message: impl FnOnce() -> Gossip) {
+        if self.gossip.shards() > 1 {
+            self.gossip.tell_all(&message());
+        }
+    }
+
+    /// Takes in what the other shards have told.
+    pub fn hear(&self) {
+        let mut heard = false;
+        while let Some((from, message)) = self.gossip.take() {
+            heard = true;
+            match message {
+                Gossip::News(news) => {
+                    let from = u16::try_from(from).unwrap_or(u16::MAX);
+                    let now = self.now();
+                    self.engine.borrow_mut().take_news(from, news, now);
+                }
+                Gossip::Answer(offered) => heads::take_offer(self, &offered),
+            }
+        }
+        if heard {
+            self.take_notes(|_| ());
+        }
     }
 
     /// What must never reach a client of this chain.
@@ -289,7 +399,8 @@ impl Worker {
                 }
             }
             NoteKind::AttemptStarted { purpose, .. } => match purpose {
-                Purpose::First | Purpose::Hedge => (),
+                Purpose::First => (),
+                Purpose::Hedge => recorder.retried(chain, RetryKind::Hedge),
                 Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
                 Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
                 Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
@@ -325,12 +436,21 @@ impl Worker {
             }
             NoteKind::Banned { upstream, .. } => recorder.method_banned(chain, upstream.as_usize()),
             NoteKind::RetryDenied { .. } => recorder.retry_denied(chain),
+            NoteKind::HedgeDenied { .. } => recorder.hedge_ended(chain, HedgeOutcome::Denied),
+            NoteKind::HeadReset { from, to } => {
+                recorder.head_reset(chain);
+                let name = self.configured(note.chain).map_or("", |c| c.name.as_str());
+                tracing::warn!(
+                    chain = name,
+                    from,
+                    to,
+                    "the chain went back: its upstreams name a lower head than they did"
+                );
+            }
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
             | NoteKind::Paused { .. }
-            | NoteKind::HedgeDenied { .. }
             | NoteKind::HoldOffEnded { .. }
-            | NoteKind::HeadReset { .. }
             | NoteKind::Probed { .. } => (),
         }
     }
@@ -370,6 +490,32 @@ impl Worker {
                 },
             );
         }
+        for chain in 0..self.chains.len() {
+            let index = ChainIndex(chain as u16);
+            let head = self.engine.borrow().chain_head(index);
+            recorder.set_chain(
+                chain,
+                &ChainLevels {
+                    newest: head.newest.unwrap_or(0),
+                    safe: head.safe.unwrap_or(0),
+                    finalized: head.finalized.unwrap_or(0),
+                    block_time_us: 0,
+                },
+            );
+        }
+        let held = self.cache.held();
+        recorder.set_cache(&CacheLevels {
+            bytes: held.bytes,
+            entries: held.entries,
+            max_bytes: held.max_bytes,
+        });
+        recorder.cache_evicted(held.evictions - self.evictions.replace(held.evictions));
+        let told = self.gossip.counts();
+        recorder.set_gossip(&GossipLevels {
+            sent: told.sent,
+            received: told.received,
+            dropped: told.dropped,
+        });
         let counters = rt::counters();
         recorder.set_runtime(&RuntimeLevels {
             tasks: counters.tasks,

@@ -31,6 +31,8 @@ pub struct Outgoing<'a> {
     pub fresh_only: bool,
     /// The id whose long answer may be streamed; None: hold the answer whole.
     pub stream_id: Option<u64>,
+    /// Asked when the answer turns out to be long: true holds it whole after all, since others wait for it too.
+    pub hold_on: Option<&'a dyn Fn() -> bool>,
     /// What may be held.
     pub budget: &'a HoldBudget,
 }
@@ -340,6 +342,7 @@ async fn converse(
     while !body.ended() {
         if held.bytes.len() > limits.hold_bytes
             && let Some(id) = may_stream.take()
+            && !outgoing.hold_on.is_some_and(|others_wait| others_wait())
             && front_is_a_result(&held.bytes, id)?
         {
             let rest = Rest {

@@ -65,6 +65,17 @@ pub struct Answer {
     pub kind: Kind,
 }
 
+impl Answer {
+    /// The raw JSON of its result; None for an error.
+    pub fn result(&self) -> Option<&[u8]> {
+        match &self.kind {
+            Kind::Result { result, .. } => Some(result.of(self.bytes.as_slice())),
+            Kind::Made(result) => Some(result),
+            Kind::Error(_) | Kind::Revert { .. } => None,
+        }
+    }
+}
+
 /// What came of one attempt.
 pub struct Judged {
     /// What may be relayed, if the engine says so.

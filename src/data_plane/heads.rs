@@ -1,0 +1,270 @@
+//! Heads of chains: asked for beside the traffic by one shard, told to the others, and held against what clients are told. When to
+//! ask whom, what a head is and what of it to believe is the engine's decision.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use engine::block::BlockRef;
+use engine::head::HeadKind;
+use engine::index::ChainIndex;
+use engine::shard::ProbeResult;
+use telemetry::{HeadPoll, PollOutcome};
+use wire::response::{Reply, parse_reply};
+
+use super::asked::Question;
+use super::attempt::Streaming;
+use super::call::{LiveCall, Settled};
+use super::policies::HeadTold;
+use super::terms::Terms;
+use super::upstream::Upstream;
+use super::upstream::body::HoldBudget;
+use super::upstream::exchange::{AnswerLimits, Outgoing, Reached, Received, exchange};
+use super::upstream::judge::{Answer, Bytes, Kind};
+use super::worker::Worker;
+use crate::control::{Gossip, OfferedAnswer, Probe};
+
+/// A block without its transactions' bodies is some kilobytes, with the hashes of many thousand transactions a few hundred.
+const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
+    hold_bytes: 1 << 20,
+    max_response_bytes: 1 << 20,
+};
+
+/// The longest that one question may take.
+const POLL_TIMEOUT_NS: u64 = 5_000_000_000;
+
+/// The longest sleep before the engine is asked again when the next question is due: what it knows may have changed.
+const LOOK_AGAIN_NS: u64 = 1_000_000_000;
+
+/// Starts one task for each upstream whose chain follows heads. Called on one shard.
+pub fn start(worker: &Rc<Worker>) {
+    for upstream in worker.chains.iter().flat_map(|chain| &chain.upstreams) {
+        let (worker, upstream) = (worker.clone(), upstream.clone());
+        rt::spawn(async move { follow(&worker, &upstream).await }).detach();
+    }
+}
+
+/// Asks one upstream for its heads, each when the engine says so.
+async fn follow(worker: &Rc<Worker>, upstream: &Upstream) {
+    while !worker.draining() {
+        let now = worker.now();
+        let due = worker
+            .engine
+            .borrow()
+            .next_head_poll(upstream.chain, upstream.index, now);
+        let Some(due) = due else {
+            return;
+        };
+        let ready = upstream.vetted.get() && !upstream.target.addresses.borrow().is_empty();
+        if !ready || due.at > now {
+            let until_ns = if ready { due.at.0 } else { u64::MAX };
+            rt::sleep_until(until_ns.min(now.0.saturating_add(LOOK_AGAIN_NS))).await;
+            continue;
+        }
+        let seen = poll(upstream, due.kind).await;
+        let (kind, outcome) = (kind_of(due.kind), outcome_of(&seen));
+        worker.recorder.borrow_mut().head_polled(
+            upstream.chain.as_usize(),
+            upstream.index.as_usize(),
+            kind,
+            outcome,
+        );
+        worker.take_probe(&Probe {
+            chain: upstream.chain,
+            upstream: upstream.index,
+            seen,
+        });
+        worker.tell_head(upstream.chain);
+    }
+}
+
+const fn kind_of(kind: HeadKind) -> HeadPoll {
+    match kind {
+        HeadKind::Newest => HeadPoll::Newest,
+        HeadKind::Safe => HeadPoll::Safe,
+        HeadKind::Finalized => HeadPoll::Finalized,
+    }
+}
+
+const fn outcome_of(seen: &ProbeResult) -> PollOutcome {
+    match seen {
+        ProbeResult::Head(_) | ProbeResult::Safe(_) | ProbeResult::Finalized(_) => PollOutcome::Ok,
+        _ => PollOutcome::Failed,
+    }
+}
+
+/// Asks one upstream for one head.
+async fn poll(upstream: &Upstream, kind: HeadKind) -> ProbeResult {
+    let id = upstream.take_ids(1);
+    let mut payload = rt::take_buffer();
+    let (method, params): (&[u8], Option<&[u8]>) = match kind {
+        HeadKind::Newest => (b"eth_blockNumber", None),
+        HeadKind::Safe => (b"eth_getBlockByNumber", Some(b"[\"safe\",false]")),
+        HeadKind::Finalized => (b"eth_getBlockByNumber", Some(b"[\"finalized\",false]")),
+    };
+    wire::splice::write_call(&mut payload, id, method, params);
+    let budget = HoldBudget::new(ANSWER_LIMITS.max_response_bytes);
+    let outgoing = Outgoing {
+        payload: &payload,
+        fresh_only: false,
+        stream_id: None,
+        hold_on: None,
+        budget: &budget,
+    };
+    let reached = Reached::default();
+    let until_ns = rt::now().saturating_add(POLL_TIMEOUT_NS);
+    let asked = exchange(upstream, &outgoing, &ANSWER_LIMITS, &reached);
+    let seen = match rt::timeout_at(until_ns, asked).await {
+        Ok(Ok(Received::Whole { facts, body })) => read(kind, facts.status, &body, id),
+        _ => ProbeResult::HeadFailed(kind),
+    };
+    rt::recycle(payload);
+    seen
+}
+
+/// What an answer says of a head. A node that does not know the tag says so in an error, or with `null`.
+fn read(kind: HeadKind, status: u16, body: &[u8], id: u64) -> ProbeResult {
+    let number = match parse_reply(body, id) {
+        Ok(Reply::Result { result, .. }) => match kind {
+            HeadKind::Newest => quantity(result.of(body)),
+            HeadKind::Safe | HeadKind::Finalized => {
+                wire::facts::result_facts(result.of(body)).block_number
+            }
+        },
+        Ok(Reply::Error(_)) if status == 200 && kind != HeadKind::Newest => {
+            return ProbeResult::HeadUnknown(kind);
+        }
+        _ => None,
+    };
+    match (number, kind) {
+        (None, _) => ProbeResult::HeadFailed(kind),
+        (Some(number), HeadKind::Newest) => ProbeResult::Head(number),
+        (Some(number), HeadKind::Safe) => ProbeResult::Safe(number),
+        (Some(number), HeadKind::Finalized) => ProbeResult::Finalized(number),
+    }
+}
+
+/// A quantity as a JSON string.
+fn quantity(raw: &[u8]) -> Option<u64> {
+    let text = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    wire::quantity::parse_padded(text)
+}
+
+/// Holds a result against the head that clients have been told: what they see does not go back. A number that is behind is
+/// raised; a newest block that is behind is asked for once more, by its number.
+pub async fn correct(
+    worker: &Rc<Worker>,
+    question: &Question<'_>,
+    settled: &mut Settled,
+    upstream: Option<engine::index::UpstreamIndex>,
+    budget: &HoldBudget,
+) {
+    let Settled::Answer { answer, .. } = &*settled else {
+        return;
+    };
+    let (Some(result), Some(upstream)) = (answer.result(), upstream) else {
+        return;
+    };
+    let chain = question.route.chain;
+    let said = match question.entry.tells {
+        HeadTold::Nothing => return,
+        HeadTold::Number => quantity(result),
+        HeadTold::Block if question.block == BlockRef::Latest => {
+            wire::facts::result_facts(result).block_number
+        }
+        HeadTold::Block => return,
+    };
+    let Some(said) = said else {
+        return;
+    };
+    let served = worker.answer_block_number(chain, upstream, said);
+    if served == said {
+        return;
+    }
+    if question.entry.tells == HeadTold::Number {
+        let mut number = vec![b'"'];
+        wire::quantity::write(&mut number, served);
+        number.push(b'"');
+        *settled = made(number);
+    } else if let Some(newer) = ask_by_number(worker, question, served, budget).await {
+        *settled = newer;
+    }
+}
+
+/// A result that was made here.
+fn made(result: Vec<u8>) -> Settled {
+    Settled::Answer {
+        answer: Answer {
+            bytes: Bytes::Own(Vec::new()),
+            kind: Kind::Made(result),
+        },
+        own_id_sent: false,
+        fault: None,
+    }
+}
+
+/// The block of that number, from whoever has it.
+async fn ask_by_number(
+    worker: &Rc<Worker>,
+    question: &Question<'_>,
+    number: u64,
+    budget: &HoldBudget,
+) -> Option<Settled> {
+    let by_number = question.about_block(number)?;
+    let mut live = LiveCall::begin(worker, &by_number, by_number.request(worker));
+    // One level deep: the question by number tells nothing of the head, so it is not corrected in its turn.
+    let settled = Box::pin(live.drive(None, budget, Streaming::Never)).await;
+    match &settled {
+        Settled::Answer {
+            answer,
+            fault: None,
+            ..
+        } if answer.result().is_some_and(|result| result != b"null") => Some(settled),
+        _ => None,
+    }
+}
+
+/// Offers a kept answer about the newest block to the other shards, which would ask for the same.
+pub fn offer(worker: &Worker, question: &Question<'_>, terms: &Terms, result: &[u8]) {
+    let of_head = match question.entry.tells {
+        HeadTold::Nothing => false,
+        HeadTold::Number => true,
+        HeadTold::Block => question.block == BlockRef::Latest,
+    };
+    let chain = question.route.chain;
+    let Some(number) = worker.chain_head(chain).newest.filter(|_| of_head) else {
+        return;
+    };
+    worker.tell(|| {
+        Gossip::Answer(Arc::new(OfferedAnswer {
+            chain,
+            number,
+            key: terms.key.as_slice().into(),
+            result: result.into(),
+        }))
+    });
+}
+
+/// Takes an answer that another shard offers, if it is about the head that this shard knows.
+pub fn take_offer(worker: &Worker, offered: &OfferedAnswer) {
+    let head = worker.chain_head(offered.chain);
+    if head.newest != Some(offered.number) {
+        return;
+    }
+    let lifetime = engine::cache::Lifetime::Head {
+        seq: head.seq,
+        until: worker.now() + engine::cache::HEAD_BOUND,
+    };
+    let keeps = worker
+        .configured(offered.chain)
+        .is_some_and(|chain| chain.cache.enabled);
+    if keeps {
+        worker.cache.keep(&offered.key, &offered.result, lifetime);
+    }
+}
+
+/// Whether heads of this chain are followed at all.
+pub fn follows(worker: &Worker, chain: ChainIndex) -> bool {
+    worker
+        .configured(chain)
+        .is_some_and(|chain| chain.heads.enabled)
+}
