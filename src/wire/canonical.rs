@@ -29,8 +29,9 @@ pub enum NotCanonical {
     TooManyMembers,
     /// An escape in a string: one text has many spellings, and nodes differ on lone surrogates.
     Escape,
-    /// Two keys that are equal, or that Go's reader would take for equal (it ignores case, and then the last one wins), so that
-    /// the order of members has a meaning. A key beyond ASCII counts as one, since Unicode folds into ASCII (`K` is a `k`).
+    /// The order of an object's members could have a meaning: two keys that are equal, or that Go's reader would take for equal
+    /// (it ignores case, and then the last one wins; a key beyond ASCII counts as one, since Unicode folds into ASCII),
+    /// or calldata under both of its names, `data` and `input`, and not the same.
     Ambiguous,
     /// Not valid JSON. (Nothing that [`crate::envelope`] found is.)
     Malformed,
@@ -234,7 +235,9 @@ impl Writer<'_, '_> {
                 next = self.peek();
             }
         }
-        self.sort(members.get_mut(..count).unwrap_or_default())?;
+        let members = members.get_mut(..count).unwrap_or_default();
+        self.check_calldata(members)?;
+        self.sort(members)?;
         self.out.push(b'}');
         self.at += 1;
         Ok(())
@@ -270,6 +273,22 @@ impl Writer<'_, '_> {
     fn of(&self, start: u32, end: u32) -> &[u8] {
         let range = start as usize..end as usize;
         self.out.get(range).unwrap_or_default()
+    }
+
+    /// Calldata has two names, and nodes differ on which one counts where both are there.
+    fn check_calldata(&self, members: &[Member]) -> Result<(), NotCanonical> {
+        let named = |name: &[u8]| {
+            let mut members = members.iter();
+            let member = members.find(|member| {
+                self.of(member.start, member.key_end)
+                    .eq_ignore_ascii_case(name)
+            });
+            member.map(|member| self.of(member.key_end, member.end))
+        };
+        match (named(b"\"data\""), named(b"\"input\"")) {
+            (Some(data), Some(input)) if data != input => Err(NotCanonical::Ambiguous),
+            _ => Ok(()),
+        }
     }
 
     /// Puts the members, which are the end of the output, in the order of their keys: ignoring case, since two that differ in

@@ -7,14 +7,14 @@ use wire::http1::{
     end_chunk, parse_request_head, parse_response_head,
 };
 use wire::response::{BatchReplies, BatchShape, Front, Reply, ResultStream, Slot, parse_reply};
-use wire::{Span, filter_id, json, params, quantity, splice};
+use wire::{Span, block, canonical, facts, filter_id, json, params, quantity, splice};
 
 /// What a target does with its bytes.
 pub type Body = fn(&[u8]);
 
 /// Every target by its name.
 #[allow(dead_code, reason = "a single target needs only its own")]
-pub const TARGETS: [(&str, Body); 10] = [
+pub const TARGETS: [(&str, Body); 13] = [
     ("request_head", request_head),
     ("response_head", response_head),
     ("chunked", chunked),
@@ -25,6 +25,9 @@ pub const TARGETS: [(&str, Body); 10] = [
     ("result_stream", result_stream),
     ("params", call_params),
     ("filter_id", filter_ids),
+    ("canonical", canonical_params),
+    ("block", block_params),
+    ("facts", facts_of_results),
 ];
 
 /// The id that replies are expected to have.
@@ -355,14 +358,6 @@ pub fn call_params(data: &[u8]) {
         return;
     }
     let data = data.trim_ascii();
-    let mut scratch = params::Scratch::new();
-    for position in 0..3 {
-        let _ = params::block_param(Some(data), position, &mut scratch);
-        if let Some(element) = params::element(data, position) {
-            valid(element, data);
-        }
-    }
-    let _ = params::logs_filter(Some(data), &mut scratch);
     if let Some(first) = params::first_string(data) {
         within(first, data);
         let mut replaced = Vec::new();
@@ -396,4 +391,92 @@ pub fn filter_ids(data: &[u8]) {
         assert!(text.eq_ignore_ascii_case(data));
     }
     let _ = quantity::parse_hash(data);
+}
+
+/// The canonical form, or nothing written.
+fn canonical_of(data: &[u8]) -> Option<Vec<u8>> {
+    let mut out = b"before".to_vec();
+    let written = canonical::write_params(&mut out, Some(data)).is_ok();
+    let form = out.split_off(6);
+    assert!(out == b"before" && (written || form.is_empty()));
+    written.then_some(form)
+}
+
+/// Canonical params: one spelling of what was valid, at its own place and nothing but blanks, case and order changed.
+pub fn canonical_params(data: &[u8]) {
+    let form = canonical_of(data);
+    if json::validate(data).is_err() {
+        return;
+    }
+    let Some(form) = form else {
+        // For an escape, an object's keys, or a bound.
+        assert!(data.len() > 16 || data.contains(&b'\\') || data.contains(&b'{'));
+        return;
+    };
+    assert_eq!(json::validate(&form), Ok(()));
+    assert_eq!(canonical_of(&form), Some(form.clone()));
+    let sorted = |bytes: &[u8]| {
+        let mut bytes = bytes.to_ascii_lowercase();
+        bytes.retain(|byte| !byte.is_ascii_whitespace());
+        bytes.sort_unstable();
+        bytes
+    };
+    assert_eq!(sorted(&form), sorted(data));
+    // Blanks between tokens mean nothing.
+    let spread = [b" \t".as_slice(), data, b"\r\n"].concat();
+    assert_eq!(canonical_of(&spread), Some(form));
+}
+
+/// Block parameters: each form reads what is in it, whatever the blanks, and only of an array.
+pub fn block_params(data: &[u8]) {
+    use block::{BlockRef, Form, block_of};
+    for form in [
+        Form::NumberOrTag,
+        Form::NumberTagOrHash,
+        Form::Hash,
+        Form::Range,
+    ] {
+        for index in 0..3 {
+            let needed = block_of(Some(data), index, form, false);
+            let optional = block_of(Some(data), index, form, true);
+            assert!(needed == optional || needed == BlockRef::Unreadable);
+            if !data.trim_ascii().starts_with(b"[") {
+                assert_eq!(optional, BlockRef::Unreadable);
+            }
+            match needed {
+                BlockRef::Range { .. } => assert_eq!(form, Form::Range),
+                BlockRef::At(_) => assert!(!matches!(form, Form::Hash | Form::Range)),
+                BlockRef::Hash(_) => assert_ne!(form, Form::NumberOrTag),
+                BlockRef::Unreadable => {}
+            }
+            // The cache's key and the block that is read from the params must not disagree.
+            if json::validate(data).is_ok()
+                && let Some(canonical) = canonical_of(data)
+            {
+                assert_eq!(block_of(Some(&canonical), index, form, true), optional);
+            }
+        }
+    }
+}
+
+/// Facts: of everything at most one, and none of a text; what is behind a result's end is not part of it.
+pub fn facts_of_results(data: &[u8]) {
+    let facts = facts::result_facts(data);
+    let said = [
+        facts.null,
+        facts.empty,
+        facts.pending,
+        facts.block_number.is_some(),
+    ];
+    assert!(said.iter().filter(|said| **said).count() <= 1);
+    if facts.pending || facts.block_number.is_some() {
+        assert!(matches!(data.first(), Some(b'{' | b'[')));
+    }
+    if json::validate(data).is_ok() {
+        // Within a member, an element of an array, or a text it is somebody else's fact.
+        let deeper = [b"{\"x\":".as_slice(), data, b"}"].concat();
+        assert_eq!(facts::result_facts(&deeper), facts::Facts::default());
+        let nested = [b"[[".as_slice(), data, b"]]"].concat();
+        assert_eq!(facts::result_facts(&nested), facts::Facts::default());
+    }
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 const MAX_SEED_BYTES: usize = 4096;
 
 /// Which vectors each target grows from, and whether it takes a first byte that says how its input is cut.
-const SOURCES: [(&str, &[&str], bool); 10] = [
+const SOURCES: [(&str, &[&str], bool); 13] = [
     ("request_head", &["http1/requests.txt"], false),
     ("response_head", &["http1/responses.txt"], false),
     ("chunked", &["http1/chunked.txt"], true),
@@ -33,6 +33,9 @@ const SOURCES: [(&str, &[&str], bool); 10] = [
     ("result_stream", &["jsonrpc/replies.txt"], true),
     ("params", &["jsonrpc/params.txt"], false),
     ("filter_id", &["jsonrpc/filter_ids.txt"], false),
+    ("canonical", &["jsonrpc/canonical.txt"], false),
+    ("block", &["jsonrpc/params.txt"], false),
+    ("facts", &["jsonrpc/results.txt"], false),
 ];
 
 fn corpus(target: &str) -> PathBuf {

@@ -10,13 +10,16 @@
 mod vectors;
 
 use vectors::Vector;
+use wire::block::{BlockRef, Form, Height, block_of};
+use wire::canonical::write_params;
 use wire::envelope::{Envelope, Kind, Limits, Refusal, Shape, method_name};
+use wire::facts::result_facts;
 use wire::http1::{
     BodyFraming, ChunkedDecoder, ContentEncoding, HeadLimits, Progress, ResponseFraming,
     parse_request_head, parse_response_head,
 };
 use wire::json;
-use wire::params::{BlockParam, LogsFilter, Scratch, block_param, first_string, logs_filter};
+use wire::params::first_string;
 use wire::response::{BatchReplies, BatchShape, ErrorView, IdMatch, Reply, Slot, parse_reply};
 
 /// Compares what came of each vector with what must, and reports all differences at once.
@@ -256,19 +259,22 @@ fn batch_replies() {
     });
 }
 
-fn describe_block(block: BlockParam) -> String {
-    match block {
-        BlockParam::Absent => "-".into(),
-        BlockParam::Opaque => "?".into(),
-        BlockParam::Tag(tag) => tag.name().into(),
-        BlockParam::Number(number) => format!("#{number}"),
-        BlockParam::Hash { hash, .. } => describe_hash(&hash),
+fn describe_height(height: Height) -> String {
+    match height {
+        Height::Tag(tag) => tag.name().into(),
+        Height::Number(number) => format!("#{number}"),
     }
 }
 
-fn describe_hash(hash: &[u8; 32]) -> String {
-    let [a, b, c, d, ..] = hash;
-    format!("0x{a:02x}{b:02x}{c:02x}{d:02x}")
+fn describe_block(block: BlockRef) -> String {
+    match block {
+        BlockRef::At(height) => describe_height(height),
+        BlockRef::Range { from, to } => {
+            format!("{}..{}", describe_height(from), describe_height(to))
+        }
+        BlockRef::Hash([a, b, c, d, ..]) => format!("0x{a:02x}{b:02x}{c:02x}{d:02x}"),
+        BlockRef::Unreadable => "?".into(),
+    }
 }
 
 #[test]
@@ -276,17 +282,44 @@ fn call_params() {
     check("jsonrpc/params.txt", |vector| {
         // The envelope hands out params without the blanks around them.
         let params = vector.bytes.trim_ascii();
-        let mut scratch = Scratch::new();
-        let block = describe_block(block_param(Some(params), 1, &mut scratch));
-        let filter = match logs_filter(Some(params), &mut scratch) {
-            LogsFilter::Opaque => "?".into(),
-            LogsFilter::Block { hash } => describe_hash(&hash),
-            LogsFilter::Range { from, to } => {
-                format!("{}..{}", describe_block(from), describe_block(to))
-            }
-        };
+        let block = describe_block(block_of(Some(params), 1, Form::NumberTagOrHash, true));
+        let range = describe_block(block_of(Some(params), 0, Form::Range, false));
         let first = first_string(params).map_or("-".into(), |first| text(first.of(params)));
-        format!("{block} // {filter} // {first}")
+        format!("{block} // {range} // {first}")
+    });
+}
+
+#[test]
+fn canonical_params() {
+    check("jsonrpc/canonical.txt", |vector| {
+        let mut canonical = Vec::new();
+        match write_params(&mut canonical, Some(vector.bytes.trim_ascii())) {
+            Ok(()) => text(&canonical),
+            Err(why) => format!("! {}", why.label()),
+        }
+    });
+}
+
+#[test]
+fn facts_of_results() {
+    check("jsonrpc/results.txt", |vector| {
+        let facts = result_facts(vector.bytes.trim_ascii());
+        let mut said = Vec::new();
+        for (fact, name) in [
+            (facts.null, "null"),
+            (facts.empty, "empty"),
+            (facts.pending, "pending"),
+        ] {
+            if fact {
+                said.push(name.to_owned());
+            }
+        }
+        said.extend(facts.block_number.map(|number| format!("#{number}")));
+        if said.is_empty() {
+            "-".into()
+        } else {
+            said.join(" ")
+        }
     });
 }
 
