@@ -237,7 +237,7 @@ pub fn offer(worker: &Worker, question: &Question<'_>, terms: &Terms, result: &[
     worker.tell(|| {
         Gossip::Answer(Arc::new(OfferedAnswer {
             chain,
-            number,
+            head: number,
             key: terms.key.as_slice().into(),
             result: result.into(),
         }))
@@ -247,7 +247,7 @@ pub fn offer(worker: &Worker, question: &Question<'_>, terms: &Terms, result: &[
 /// Takes an answer that another shard offers, if it is about the head that this shard knows.
 pub fn take_offer(worker: &Worker, offered: &OfferedAnswer) {
     let head = worker.chain_head(offered.chain);
-    if head.newest != Some(offered.number) {
+    if head.newest != Some(offered.head) {
         return;
     }
     let lifetime = engine::cache::Lifetime::Head {

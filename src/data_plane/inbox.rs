@@ -26,12 +26,12 @@ const FIRST_ACCEPT_NS: u64 = 3_000_000_000;
 const VETTING_NS: u64 = 10_000_000_000;
 
 /// Runs a shard until it has drained, or its inbox is abandoned.
-pub async fn run(seat: Seat) {
+pub async fn run(mut seat: Seat) {
     let mut serving: Option<(Rc<Worker>, Listeners)> = None;
     loop {
         while let Some((letter, ack)) = seat.inbox.take() {
             match (letter, &serving) {
-                (Letter::Configure(epoch), None) => match begin(&seat, &epoch) {
+                (Letter::Configure(epoch), None) => match begin(&mut seat, &epoch) {
                     Ok(begun) => {
                         serving = Some(begun);
                         ack.acknowledge(Reply::Done);
@@ -59,7 +59,7 @@ pub async fn run(seat: Seat) {
 }
 
 /// Listens and serves with a configuration.
-fn begin(seat: &Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), String> {
+fn begin(seat: &mut Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), String> {
     let built = snapshot::build(epoch)?;
     let listeners = Listeners::bind(&epoch.config.server.listen)?;
     let worker = Worker::new(seat, epoch.clone(), built);

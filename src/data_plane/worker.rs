@@ -281,7 +281,7 @@ impl Worker {
     }
 
     fn served(&self, chain: ChainIndex) -> Option<&Watermark> {
-        self.epoch.served.at(chain.as_usize())
+        self.epoch.heads.at(chain.as_usize())
     }
 
     /// Tells the other shards what the engine has for them.
