@@ -11,12 +11,20 @@ use std::sync::Arc;
 use config::Config;
 use engine::index::{ChainIndex, UpstreamIndex};
 use mailbox::control::{Receiver, Sender};
+use mailbox::gossip::Port;
+use mailbox::watermark::Watermarks;
 use telemetry::{AccessLog, Dimensions, Snapshot};
 
 use connections::ConnectionBudget;
 
 /// Letters that one shard's lane holds at most. The control plane sends few and waits for the answers.
 pub const LANE_CAPACITY: usize = 64;
+
+/// Messages that one shard may have on their way to another one at most; past that the oldest are dropped and counted.
+///
+/// A receiver looks between two batches of completions, at the latest after some milliseconds. In that time a sender has a head and a
+/// finding or two for each chain, which 256 hold for more chains than one node serves.
+pub const GOSSIP_CAPACITY: usize = 256;
 
 /// The shard's end of its lane.
 pub type ShardInbox = Receiver<Letter, Reply>;
@@ -38,6 +46,8 @@ pub struct Seat {
     pub inbox: ShardInbox,
     /// Where it reports what others should know.
     pub reports: ReportLane,
+    /// To the other shards and from them. Rung for with the same doorbell as the letters.
+    pub gossip: Port<Gossip>,
     /// Where its events go.
     pub events: AccessLog,
     /// Connections of the process.
@@ -60,6 +70,29 @@ pub struct Epoch {
     pub dimensions: Arc<Dimensions>,
     /// How many shards there are: budgets of the process are split by it.
     pub shards: usize,
+    /// The highest block number of each chain that any shard has shown to a client, by chain index.
+    pub heads: Arc<Watermarks>,
+}
+
+/// What a shard tells the others. Each message stands alone: it may be lost, and a newer one replaces it.
+#[derive(Clone, Debug)]
+pub enum Gossip {
+    // The engine's digests come here: `News(engine::gossip::News)`.
+    /// An answer that the others will be asked for at once.
+    Answer(Arc<OfferedAnswer>),
+}
+
+/// An answer that one shard fetched and offers to the others' caches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedAnswer {
+    /// Of which chain.
+    pub chain: ChainIndex,
+    /// The newest block of the chain that the offering shard knew when it kept the answer.
+    pub head: u64,
+    /// What was asked: the cache's key, method and canonical params.
+    pub key: Box<[u8]>,
+    /// The bytes of the reply's `result`.
+    pub result: Box<[u8]>,
 }
 
 /// The addresses of one upstream's host, in the order to try them.

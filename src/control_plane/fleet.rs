@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use config::{Config, Cores};
 use mailbox::control::{Pending, Receiver, lane};
+use mailbox::gossip::mesh;
 use rt::{Doorbell, Options, ShardHandle};
 use telemetry::{AccessLog, EventReceiver, Snapshot};
 use tokio::sync::Notify;
 
 use crate::control::connections::ConnectionBudget;
 use crate::control::{
-    ChainReadiness, Epoch, LANE_CAPACITY, Letter, Probe, Reply, Report, Resolved, Seat, ShardLane,
-    ShardMain,
+    ChainReadiness, Epoch, GOSSIP_CAPACITY, LANE_CAPACITY, Letter, Probe, Reply, Report, Resolved,
+    Seat, ShardLane, ShardMain,
 };
 
 /// Events that one shard may have on their way to the access log; past that they are dropped and counted.
@@ -34,6 +35,25 @@ struct Shard {
     handle: ShardHandle,
 }
 
+/// A shard's doorbell, once the shard runs. Before that nobody sleeps who would have to be woken.
+type Bell = OnceLock<Doorbell>;
+
+fn ring(bells: &[Bell], shard: usize) {
+    if let Some(bell) = bells.get(shard).and_then(OnceLock::get) {
+        bell.ring();
+    }
+}
+
+/// Puts the calling shard's doorbell where the others find it.
+fn hang_up(bells: &[Bell], shard: usize) {
+    match rt::doorbell() {
+        Ok(made) => drop(bells.get(shard).map(|bell| bell.set(made))),
+        Err(error) => {
+            tracing::error!(%error, "a shard has no doorbell: its letters are late");
+        }
+    }
+}
+
 impl Fleet {
     /// Starts one shard a core; each waits for its configuration. Returns the events' end with it.
     ///
@@ -49,19 +69,18 @@ impl Fleet {
         let notify = reported.clone();
         let (report_lane, reports) = lane(1024, move || notify.notify_one());
         let connections = ConnectionBudget::new(config.server.limits.max_connections);
+        let bells: Arc<[Bell]> = cpus.iter().map(|_| Bell::default()).collect();
+        let rung = bells.clone();
+        let ports = mesh(cpus.len(), GOSSIP_CAPACITY, move |to| ring(&rung, to));
         let mut shards = Vec::new();
-        for (number, cpu) in cpus.iter().enumerate() {
-            let bell: Arc<OnceLock<Doorbell>> = Arc::default();
-            let rung = bell.clone();
-            let (lane, shard_inbox) = lane(LANE_CAPACITY, move || {
-                if let Some(bell) = rung.get() {
-                    bell.ring();
-                }
-            });
+        for ((number, cpu), gossip) in cpus.iter().enumerate().zip(ports) {
+            let rung = bells.clone();
+            let (lane, shard_inbox) = lane(LANE_CAPACITY, move || ring(&rung, number));
             let seat = Seat {
                 number,
                 inbox: shard_inbox,
                 reports: report_lane.clone(),
+                gossip,
                 events: access_log.clone(),
                 connections: connections.clone(),
                 seed: seed(number),
@@ -71,13 +90,9 @@ impl Fleet {
                 cpu: Some(*cpu),
                 ..Options::default()
             };
+            let bells = bells.clone();
             let handle = rt::spawn_shard(options, move || async move {
-                match rt::doorbell() {
-                    Ok(made) => drop(bell.set(made)),
-                    Err(error) => {
-                        tracing::error!(%error, "a shard has no doorbell: its letters are late")
-                    }
-                }
+                hang_up(&bells, number);
                 shard_main(seat).await;
             })
             .map_err(|error| error.to_string())?;

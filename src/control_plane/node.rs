@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use config::{Config, LogFormat, LogLevel, LogPath};
 use engine::index::{ChainIndex, UpstreamIndex};
+use mailbox::watermark::Watermarks;
 use telemetry::{Dimensions, Recorder, Snapshot};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -102,6 +103,7 @@ async fn serve(
         upstream_tls,
         dimensions: dimensions.clone(),
         shards: fleet.len(),
+        heads: Arc::new(Watermarks::new(config.chains.len())),
         config,
     });
     let log = start_access_log(&epoch, events, started)?;

@@ -11,11 +11,11 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use crossbeam_queue::ArrayQueue;
 use futures_channel::oneshot;
+
+use crate::sync::{AtomicBool, Ordering, Queue, fence};
 
 /// What the lane holds: a message and where its acknowledgement goes.
 struct Letter<M, A> {
@@ -25,7 +25,7 @@ struct Letter<M, A> {
 
 /// What both ends share.
 struct Lane<M, A> {
-    letters: ArrayQueue<Letter<M, A>>,
+    letters: Queue<Letter<M, A>>,
     closed: AtomicBool,
 }
 
@@ -36,7 +36,7 @@ pub fn lane<M, A>(
     ring: impl Fn() + Send + Sync + 'static,
 ) -> (Sender<M, A>, Receiver<M, A>) {
     let lane = Arc::new(Lane {
-        letters: ArrayQueue::new(capacity.max(1)),
+        letters: Queue::new(capacity.max(1)),
         closed: AtomicBool::new(false),
     });
     let sender = Sender {
@@ -88,7 +88,9 @@ impl<M, A> Sender<M, A> {
             Ok(()) => {
                 (self.ring)();
                 // A receiver that closed between the check and the push will never look again:
-                // empty the lane, so that the letter's sender hears `Lost` instead of waiting.
+                // empty the lane, so that the letter's sender hears `Lost` instead of waiting. The fences here and
+                // where it closes make sure that one of the two sees what the other did.
+                fence(Ordering::SeqCst);
                 if self.lane.closed.load(Ordering::Acquire) {
                     while self.lane.letters.pop().is_some() {}
                 }
@@ -124,6 +126,7 @@ impl<M, A> Receiver<M, A> {
 impl<M, A> Drop for Receiver<M, A> {
     fn drop(&mut self) {
         self.lane.closed.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
         while self.lane.letters.pop().is_some() {}
     }
 }
@@ -168,10 +171,10 @@ impl<A> Future for Pending<A> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// Polls once with a waker that does nothing.
     fn poll_once<A>(pending: &mut Pending<A>) -> Poll<Result<A, Lost>> {

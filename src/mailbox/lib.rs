@@ -1,9 +1,13 @@
-//! Lanes between the control plane and the shards. A lane is bounded and lock-free; it knows nothing
-//! of what it carries, never blocks a sender and never drops a letter that it accepted.
+//! Lanes between the control plane and the shards, and between shards. A lane is bounded and lock-free; it knows nothing of
+//! what it carries and never blocks a sender.
 //!
-//! Today there is the [`control`] lane: every letter is acknowledged. The gossip lane, lossy by
-//! design (the newest digest wins, drops are counted), comes beside it.
+//! - [`control`]: acknowledged. A letter that was accepted is answered, or its sender hears that it is lost.
+//! - [`gossip`]: lossy by design. The newest message wins, and what it displaced is counted.
+//! - [`watermark`]: no lane at all but a number, where the highest is all that anyone wants to know.
 
 #![forbid(unsafe_code)]
 
 pub mod control;
+pub mod gossip;
+mod sync;
+pub mod watermark;

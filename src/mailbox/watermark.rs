@@ -1,0 +1,77 @@
+//! Numbers of the process that only grow, read by every shard and raised by any: the highest block of each chain that any client
+//! was shown. No lane and no waiting: a number that one shard raised is what the others read next.
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// One maximum, alone on its cache line. It begins at 0.
+#[derive(Debug)]
+pub struct Watermark {
+    highest: CachePadded<AtomicU64>,
+}
+
+impl Default for Watermark {
+    fn default() -> Self {
+        Self {
+            highest: CachePadded::new(AtomicU64::new(0)),
+        }
+    }
+}
+
+impl Watermark {
+    /// Raises it to `to` unless it is there or higher already; the maximum after.
+    ///
+    /// A client that was shown the result on one shard and asks another next is answered with at least as much. Where nothing is
+    /// to be raised the line is only read, so that shards at the same height do not take it from each other.
+    pub fn raise(&self, to: u64) -> u64 {
+        let highest = self.get();
+        if highest >= to {
+            return highest;
+        }
+        self.highest.fetch_max(to, Ordering::AcqRel).max(to)
+    }
+
+    /// The maximum so far; 0 before the first.
+    pub fn get(&self) -> u64 {
+        self.highest.load(Ordering::Acquire)
+    }
+
+    /// Sets it, also lower: for a chain that was itself taken back, as a development chain is by `evm_revert` or a restart.
+    ///
+    /// The only way down, and the last writer wins: a shard that still believes the old height raises it again. So
+    /// whoever resets must be sure that the chain went back, and reset again if it is told the old height once more.
+    pub fn reset_to(&self, to: u64) {
+        self.highest.store(to, Ordering::Release);
+    }
+}
+
+/// One [`Watermark`] for each of a row of things, chains for one.
+#[derive(Debug, Default)]
+pub struct Watermarks {
+    marks: Box<[Watermark]>,
+}
+
+impl Watermarks {
+    /// So many, all at 0.
+    pub fn new(count: usize) -> Self {
+        Self {
+            marks: (0..count).map(|_| Watermark::default()).collect(),
+        }
+    }
+
+    /// The one at a position; none past the end.
+    pub fn at(&self, position: usize) -> Option<&Watermark> {
+        self.marks.get(position)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+}
