@@ -46,8 +46,8 @@ pub struct Seat {
     pub inbox: ShardInbox,
     /// Where it reports what others should know.
     pub reports: ReportLane,
-    /// To the other shards and from them. Rung for with the same doorbell as the letters.
-    pub gossip: Port<Gossip>,
+    /// To the other shards and from them, until the shard has taken it. Rung for with the same doorbell as the letters.
+    pub gossip: Option<Port<Gossip>>,
     /// Where its events go.
     pub events: AccessLog,
     /// Connections of the process.
@@ -77,7 +77,8 @@ pub struct Epoch {
 /// What a shard tells the others. Each message stands alone: it may be lost, and a newer one replaces it.
 #[derive(Clone, Debug)]
 pub enum Gossip {
-    // The engine's digests come here: `News(engine::gossip::News)`.
+    /// What its engine tells the other engines.
+    News(engine::gossip::News),
     /// An answer that the others will be asked for at once.
     Answer(Arc<OfferedAnswer>),
 }

@@ -80,7 +80,7 @@ impl Fleet {
                 number,
                 inbox: shard_inbox,
                 reports: report_lane.clone(),
-                gossip,
+                gossip: Some(gossip),
                 events: access_log.clone(),
                 connections: connections.clone(),
                 seed: seed(number),

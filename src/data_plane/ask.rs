@@ -118,12 +118,7 @@ impl<'q> Ask<'q> {
     }
 
     /// Takes the call to its outcome along that way.
-    pub async fn go(
-        &mut self,
-        way: Way,
-        budget: &HoldBudget,
-        may_stream: bool,
-    ) -> Ended<'q> {
+    pub async fn go(&mut self, way: Way, budget: &HoldBudget, may_stream: bool) -> Ended<'q> {
         let mut follow = match way {
             Way::Lead(lead) => return self.lead(None, lead, budget, may_stream).await,
             Way::Follow(follow) => follow,
@@ -232,7 +227,10 @@ impl<'q> Ask<'q> {
             } else {
                 HedgeOutcome::Lost
             };
-            self.worker.recorder.borrow_mut().hedge_ended(chain, outcome);
+            self.worker
+                .recorder
+                .borrow_mut()
+                .hedge_ended(chain, outcome);
         }
     }
 
@@ -260,9 +258,10 @@ impl<'q> Ask<'q> {
                 None if facts.pending => cache::OwnBlock::Null,
                 None => cache::OwnBlock::Absent,
             },
-            upstream_head: self.meter.upstream.and_then(|upstream| {
-                self.worker.engine.borrow().upstream_head(chain, upstream)
-            }),
+            upstream_head: self
+                .meter
+                .upstream
+                .and_then(|upstream| self.worker.engine.borrow().upstream_head(chain, upstream)),
         };
         let lifetime = cache::keep(
             method::policy(entry.id),

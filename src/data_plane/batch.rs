@@ -151,7 +151,7 @@ async fn run_some<'q>(
     }
     let mut running: FuturesUnordered<_> = group(worker, route, begun)
         .into_iter()
-        .map(|together| run(worker, route, together, budget))
+        .map(|together| run(worker, together, budget))
         .collect();
     // Whoever follows may follow a call of this very batch, so both make progress.
     let leading = async {
@@ -190,8 +190,7 @@ async fn follow(
 
 /// Closes a call's account.
 fn finish(at: usize, ask: &mut Ask<'_>, told: Told, answer: Vec<u8>) -> Finished {
-    ask.meter
-        .ended(told.outcome, told.fault, 200, answer.len());
+    ask.meter.ended(told.outcome, told.fault, 200, answer.len());
     Finished {
         at,
         answer,
@@ -281,12 +280,11 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
 /// Takes the calls of one group to their ends: the first send together, whatever follows each on its own.
 async fn run<'q>(
     worker: &Rc<Worker>,
-    route: Route,
     mut group: Vec<Begun<'q>>,
     budget: &HoldBudget,
 ) -> Vec<Finished> {
     if group.len() > 1 {
-        send_together(worker, route, &mut group, budget).await;
+        send_together(worker, &mut group, budget).await;
     }
     let mut running: FuturesUnordered<_> = group
         .into_iter()
@@ -310,12 +308,7 @@ async fn lead(worker: &Rc<Worker>, one: Begun<'_>, budget: &HoldBudget) -> Finis
 }
 
 /// Sends the calls of a group as one upstream batch and reports what came of each.
-async fn send_together(
-    worker: &Rc<Worker>,
-    route: Route,
-    group: &mut [Begun<'_>],
-    budget: &HoldBudget,
-) {
+async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &HoldBudget) {
     let dispatches: Vec<Dispatch> = group
         .iter_mut()
         .filter_map(|one| match one.first.take() {
@@ -327,7 +320,10 @@ async fn send_together(
     let mut first = None;
     for (one, dispatch) in group.iter_mut().zip(&dispatches) {
         let out = one.live.goes_out(*dispatch);
-        first = first.or_else(|| out.as_ref().map(|o| (o.upstream.clone(), o.reached.clone())));
+        first = first.or_else(|| {
+            out.as_ref()
+                .map(|o| (o.upstream.clone(), o.reached.clone()))
+        });
         one.live.out = [out, None];
     }
     let Some((upstream, reached)) = first.filter(|_| dispatches.len() == group.len()) else {
@@ -352,10 +348,7 @@ async fn send_together(
     let judged = match received {
         Ok(Ok(Received::Whole { facts, body })) => {
             let held_bytes = body.len();
-            let asked: Vec<_> = group
-                .iter()
-                .map(|one| one.ask.question().asked())
-                .collect();
+            let asked: Vec<_> = group.iter().map(|one| one.ask.question().asked()).collect();
             let mut scratch = worker.scratch.borrow_mut();
             let judged = judge_batch(&upstream, &asked, first_id, &facts, body, &mut scratch);
             if judged.iter().all(|one| one.answer.is_none()) {

@@ -145,9 +145,7 @@ impl<T> Flights<T> {
     /// Nobody can join any more.
     fn take_off_the_table(&self, flight: &Rc<Flight<T>>) {
         let mut table = self.table.borrow_mut();
-        if let Ok(entry) =
-            table.find_entry(flight.hash.get(), |known| Rc::ptr_eq(known, flight))
-        {
+        if let Ok(entry) = table.find_entry(flight.hash.get(), |known| Rc::ptr_eq(known, flight)) {
             drop(entry.remove());
         }
     }

@@ -62,7 +62,8 @@ pub async fn run(mut seat: Seat) {
 fn begin(seat: &mut Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), String> {
     let built = snapshot::build(epoch)?;
     let listeners = Listeners::bind(&epoch.config.server.listen)?;
-    let worker = Worker::new(seat, epoch.clone(), built);
+    let gossip = seat.gossip.take();
+    let worker = Worker::new(seat, gossip, epoch.clone(), built);
     rt::spawn(accept_once_usable(worker.clone(), listeners.clone())).detach();
     rt::spawn(reap(worker.clone())).detach();
     rt::spawn({

@@ -134,7 +134,7 @@ fn preflight(head: &RequestHead<'_>, cors: bool) -> Page {
 
 /// The CORS headers of every answer; empty where the origin is not allowed.
 fn allow_origin(allowed: &[String], origin: Option<&[u8]>) -> Vec<u8> {
-    const EXPOSE: &[u8] = b"access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts\r\n";
+    const EXPOSE: &[u8] = b"access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts, x-livechain-cache\r\n";
     let mut block = Vec::new();
     if allowed.iter().any(|one| one == "*") {
         block.extend_from_slice(b"access-control-allow-origin: *\r\n");

@@ -5,7 +5,9 @@ use engine::eligibility::LeftOut;
 use engine::fault::Fault;
 use engine::index::{UpstreamIndex, UpstreamSet};
 use engine::note::{Note, NoteKind};
-use telemetry::{CacheStatus, CallEnd, CallOutcome, Event, EventHead, ForeignText, Protocol, SelectionMade};
+use telemetry::{
+    CacheStatus, CallEnd, CallOutcome, Event, EventHead, ForeignText, Protocol, SelectionMade,
+};
 
 use super::asked::Question;
 use super::worker::Worker;

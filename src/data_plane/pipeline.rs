@@ -163,8 +163,7 @@ async fn single(
     let told = match ask.look(&mut out) {
         Some(told) => told,
         None => {
-            let budget =
-                HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
+            let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
             let way = ask.join();
             match ask.go(way, &budget, answered).await {
                 Ended::Long(mut live, begun) => {

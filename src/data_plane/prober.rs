@@ -94,7 +94,7 @@ async fn ask(upstream: &Upstream) -> ProbeResult {
     match answer {
         Ok(Ok(Received::Whole { body, .. })) => {
             number(&body, id).map_or(ProbeResult::Failed, |n| ProbeResult::ChainId(ChainId(n)))
-        },
+        }
         _ => ProbeResult::Failed,
     }
 }

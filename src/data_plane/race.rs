@@ -25,6 +25,11 @@ enum GivenUp {
     Silent,
 }
 
+/// A hedge is rare: the place for it costs nothing until then.
+const fn no_hedge<F>(_: &Option<F>) -> Option<Pin<Box<F>>> {
+    None
+}
+
 impl LiveCall<'_> {
     /// Makes an attempt, and hedges it if the engine says so; reports what comes of each. Returns when none is out any more, or
     /// with a long answer that began, whose end is reported by [`LiveCall::finish_long`]. The engine is asked meanwhile whenever
@@ -36,9 +41,6 @@ impl LiveCall<'_> {
         streaming: Streaming<'_>,
     ) -> Option<Box<Begun>> {
         let (worker, question) = (self.worker.clone(), self.question);
-        let mut own = pin!(None);
-        // A hedge is rare; the place for it costs nothing until then.
-        let mut hedge: Option<Pin<Box<_>>> = None;
         let go = |live: &mut Self, at: usize, dispatch: Dispatch| {
             let out = live.goes_out(dispatch)?;
             let sending = send(
@@ -53,13 +55,13 @@ impl LiveCall<'_> {
             *live.out.get_mut(at)? = Some(out);
             Some(sending)
         };
-        match go(self, 0, dispatch) {
-            Some(sending) => own.set(Some(sending)),
-            None => {
-                self.report(dispatch.attempt, Err(broken_fault()));
-                return None;
-            }
+        let first = go(self, 0, dispatch);
+        if first.is_none() {
+            self.report(dispatch.attempt, Err(broken_fault()));
+            return None;
         }
+        let mut hedge = no_hedge(&first);
+        let mut own = pin!(first);
         loop {
             let either = poll_fn(|cx| {
                 if let Some(own) = own.as_mut().as_pin_mut()

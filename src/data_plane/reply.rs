@@ -175,6 +175,9 @@ fn explain(extra: &mut Vec<u8>, worker: &Worker, how: &Explain, incoming: &Incom
     let mut digits = itoa::Buffer::new();
     let value = digits.format(how.attempts).as_bytes();
     let _ = http1::append_header(extra, b"x-livechain-attempts", value);
+    if let Some(cache) = how.cache {
+        let _ = http1::append_header(extra, b"x-livechain-cache", cache.label().as_bytes());
+    }
 }
 
 const fn connection(close: bool) -> Connection {

@@ -8,7 +8,8 @@ use std::time::Duration;
 use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
-    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig, UpstreamConfig,
+    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig,
+    UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;

@@ -8,7 +8,7 @@ use engine::method::{self, BlockForm, BlockParam};
 use telemetry::CacheStatus;
 use wire::block::{self, Form, Height};
 use wire::canonical::NotCanonical;
-use wire::params::BlockTag;
+use wire::quantity::BlockTag;
 
 use super::asked::Question;
 use super::worker::Worker;

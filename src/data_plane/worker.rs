@@ -79,7 +79,7 @@ pub struct Worker {
     /// Calls in flight that others may join.
     pub flights: Rc<Flights<Settled>>,
     /// The way to the other shards.
-    pub gossip: Port<Gossip>,
+    pub gossip: Option<Port<Gossip>>,
     /// Connections of the process.
     pub connections: ConnectionBudget,
     /// Where events go.
@@ -162,7 +162,7 @@ impl Worker {
     /// A shard about to serve. The seat's seed decides every draw of the engine and makes request ids.
     pub fn new(
         seat: &crate::control::Seat,
-        gossip: Port<Gossip>,
+        gossip: Option<Port<Gossip>>,
         epoch: Arc<Epoch>,
         built: Built,
     ) -> Rc<Self> {
@@ -261,12 +261,10 @@ impl Worker {
         said: u64,
     ) -> u64 {
         self.chain_head(chain);
-        let number = self.engine.borrow_mut().answer_block_number(
-            chain,
-            upstream,
-            said,
-            self.now(),
-        );
+        let number =
+            self.engine
+                .borrow_mut()
+                .answer_block_number(chain, upstream, said, self.now());
         self.take_notes(|_| ());
         self.tell_head(chain);
         number
@@ -296,15 +294,15 @@ impl Worker {
 
     /// Tells the other shards something, if there are any.
     pub fn tell(&self, message: impl FnOnce() -> Gossip) {
-        if self.gossip.shards() > 1 {
-            self.gossip.tell_all(&message());
+        if let Some(others) = self.gossip.as_ref().filter(|port| port.shards() > 1) {
+            others.tell_all(&message());
         }
     }
 
     /// Takes in what the other shards have told.
     pub fn hear(&self) {
         let mut heard = false;
-        while let Some((from, message)) = self.gossip.take() {
+        while let Some((from, message)) = self.gossip.as_ref().and_then(Port::take) {
             heard = true;
             match message {
                 Gossip::News(news) => {
@@ -510,7 +508,7 @@ impl Worker {
             max_bytes: held.max_bytes,
         });
         recorder.cache_evicted(held.evictions - self.evictions.replace(held.evictions));
-        let told = self.gossip.counts();
+        let told = self.gossip.as_ref().map(Port::counts).unwrap_or_default();
         recorder.set_gossip(&GossipLevels {
             sent: told.sent,
             received: told.received,

@@ -164,6 +164,8 @@ pub struct MethodPolicy {
     pub strategy: Option<StrategyIndex>,
     /// When a call that waits is also sent elsewhere; `None` for never.
     pub hedge: Option<HedgeConfig>,
+    /// How long its answers are kept; `None` for what the table says.
+    pub cache: Option<Ttl>,
 }
 
 /// When a call that has waited longer than its upstream usually takes is also sent to another provider's, and how often that may
@@ -201,8 +203,6 @@ impl Default for HedgeConfig {
             max_extra_permille: 50,
         }
     }
-    /// How long its answers are kept; `None` for what the table says.
-    pub cache: Option<Ttl>,
 }
 
 impl Default for MethodPolicy {
@@ -308,6 +308,7 @@ impl fmt::Display for ConfigError {
                 HedgeConfig::MIN_QUANTILE,
                 HedgeConfig::MAX_QUANTILE,
                 HedgeConfig::MAX_EXTRA
+            ),
             Self::Heads => f.write_str(
                 "the intervals of heads must be above zero, and min_interval not above max_interval",
             ),
