@@ -1,6 +1,8 @@
 //! What a method admits of hedging and keeping, from the engine's table of methods: the reasons for
 //! which a rule that names such a method is refused, and a pattern passes it by. Holds no name itself.
 
+use engine::block::BlockRef;
+use engine::cache::{self, Ttl};
 use engine::method::{self, CacheClass, Effect, FilterRole, MethodClass, StandardPolicy};
 
 use crate::model::CacheTtl;
@@ -18,41 +20,42 @@ fn standard(name: &str) -> StandardPolicy {
 /// Why a method is never hedged, as the end of a sentence that begins with its name; `None` where it may be.
 pub(crate) fn bars_hedge(name: &str) -> Option<&'static str> {
     let standard = standard(name);
-    if standard.hedgeable {
-        return None;
-    }
-    Some(bars_sharing(&standard).unwrap_or(match standard.class {
+    (!standard.hedgeable).then(|| match standard.class {
         MethodClass::Trace => "is so costly that a second send would add to what makes it slow",
         MethodClass::Other => "is not known to be harmless when it is sent twice",
-        _ => "is about the one node that answers it",
-    }))
+        _ => of_one_call(&standard),
+    })
 }
 
 /// Why answers of a method are never kept like that, as the end of a sentence that begins with its name; `None`
 /// where they may be.
 pub(crate) fn bars_keeping(name: &str, ttl: CacheTtl) -> Option<&'static str> {
+    if ttl == CacheTtl::Never {
+        return None;
+    }
     let standard = standard(name);
-    match ttl {
-        CacheTtl::Never => None,
-        CacheTtl::Head | CacheTtl::Time(_) => bars_sharing(&standard),
-        CacheTtl::Final => bars_sharing(&standard).or(match standard.cache {
-            CacheClass::Static | CacheClass::Finality => None,
-            CacheClass::HeadBound => Some("is about the newest block, which is not yet final"),
-            CacheClass::Never => {
-                Some("does not tell in a known way which block its answers hang on")
-            }
-        }),
+    if cache::may_look(&standard, Some(Ttl::Head), &BlockRef::None).is_err() {
+        return Some(of_one_call(&standard));
+    }
+    match standard.cache {
+        CacheClass::HeadBound if ttl == CacheTtl::Final => {
+            Some("is about the newest block, which is not yet final")
+        }
+        CacheClass::Never if ttl == CacheTtl::Final => {
+            Some("does not tell in a known way which block its answers hang on")
+        }
+        _ => None,
     }
 }
 
-/// Why one send of a method, and its answer, are for one call alone.
-fn bars_sharing(standard: &StandardPolicy) -> Option<&'static str> {
+/// Why one send of a method, or its answer, is for one call alone.
+fn of_one_call(standard: &StandardPolicy) -> &'static str {
     match (standard.effect, standard.filter, standard.class) {
-        (Effect::NodeWrite | Effect::SignedTransaction, _, _) => Some("does more than read"),
+        (Effect::NodeWrite | Effect::SignedTransaction, _, _) => "does more than read",
         (_, FilterRole::Creates | FilterRole::Uses, _) | (_, _, MethodClass::Filter) => {
-            Some("is about a filter that lives in one node")
+            "is about a filter that lives in one node"
         }
-        (_, _, MethodClass::Subscription) => Some("belongs to one connection"),
-        _ => None,
+        (_, _, MethodClass::Subscription) => "belongs to one connection",
+        _ => "is about the one node that answers it",
     }
 }

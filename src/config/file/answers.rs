@@ -61,11 +61,11 @@ section! {
         /// Whether it is made.
         optional enabled: bool,
         /// It is made when the first attempt has taken longer than this share of earlier ones.
-        optional quantile: Share<500_000, 999_000>,
+        optional quantile: Share<500, 999>,
         /// Shortest wait for the first attempt.
         optional min_delay: Span<0, MINUTE>,
         /// Second attempts as a share of calls, at most.
-        optional max_extra: Share<1_000, 1_000_000>,
+        optional max_extra: Share<1, 1_000>,
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Span<const MIN: u64, const MAX: u64>(pub(crate) Duration);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Fraction(pub(crate) f64);
 
-/// A share from `MIN` to `MAX` millionths.
+/// A share from `MIN` to `MAX` thousandths, in whole ones.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Share<const MIN: u64, const MAX: u64>(pub(crate) f64);
 
@@ -147,7 +147,7 @@ impl CacheSize {
 }
 
 impl<const MIN: u64, const MAX: u64> Share<MIN, MAX> {
-    const BOUNDS: [f64; 2] = [MIN as f64 / 1e6, MAX as f64 / 1e6];
+    const BOUNDS: [f64; 2] = [MIN as f64 / 1e3, MAX as f64 / 1e3];
 }
 
 impl<const MIN: u64, const MAX: u64> Read for Share<MIN, MAX> {
@@ -169,10 +169,18 @@ impl<const MIN: u64, const MAX: u64> Read for Share<MIN, MAX> {
             reader.problem(node.place, message, remedy);
             return None;
         };
-        in_range(node, reader, value, Self::BOUNDS, |share| {
+        let value = in_range(node, reader, value, Self::BOUNDS, |share| {
             format_share(*share)
-        })
-        .map(Self)
+        })?;
+        // What is counted by is thousandths; a finer one would be rounded, and nobody told.
+        if (value * 1e3).round() / 1e3 != value {
+            let message = format!("{} is finer than a tenth of a percent", format_share(value));
+            let remedy =
+                "write at most one digit after the point of a percentage, three of a fraction";
+            reader.problem(node.place, message, remedy);
+            return None;
+        }
+        Some(Self(value))
     }
 }
 

@@ -47,11 +47,12 @@ pub struct Hedge {
     /// Whether it is made at all. Never true in a [`super::MethodPolicy`] of a method that must not be
     /// sent twice.
     pub enabled: bool,
-    /// The share of earlier answers that came sooner than the wait for the first attempt, 0.5 to 0.999.
+    /// The share of earlier answers that came sooner than the wait for the first attempt, 0.5 to 0.999
+    /// in whole thousandths.
     pub quantile: f64,
     /// Shortest wait, whatever the quantile says.
     pub min_delay: Duration,
-    /// Hedges as a share of calls, at most: 0.001 to 1.0.
+    /// Hedges as a share of calls, at most: 0.001 to 1.0 in whole thousandths.
     pub max_extra: f64,
 }
 

@@ -172,15 +172,16 @@ fn a_pattern_passes_by_what_must_not_be_sent_twice() {
 
 #[test]
 fn a_pattern_passes_by_what_serves_one_call_alone() {
-    use engine::method::{CacheClass, Effect, FilterRole, MethodClass};
+    use engine::block::BlockRef;
+    use engine::cache::{Ttl, may_look};
+    use engine::method::{CacheClass, Effect, FilterRole};
 
     let always = [kept("*", CacheTtl::Time(Duration::from_secs(1)))];
     let fixed = [kept("*", CacheTtl::Final)];
     for (_, name, standard) in engine::method::all() {
-        let alone = standard.effect != Effect::None
-            || standard.filter != FilterRole::None
-            || standard.class == MethodClass::Filter
-            || standard.class == MethodClass::Subscription;
+        let alone = may_look(standard, Some(Ttl::Head), &BlockRef::None).is_err();
+        let acts = standard.effect != Effect::None || standard.filter != FilterRole::None;
+        assert!(alone || !acts, "{name}");
         let ttl = |rules| MethodPolicy::resolve(rules, &[], name).cache;
         assert_eq!(ttl(&always).is_none(), alone, "{name}");
         let fixable = matches!(standard.cache, CacheClass::Static | CacheClass::Finality);
