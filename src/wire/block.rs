@@ -52,12 +52,12 @@ const LATEST: Height = Height::Tag(BlockTag::Latest);
 
 /// The block parameter at position `index` of `params` (an array, as [`crate::envelope::Call`] has it).
 ///
-/// `optional`: absent (or null) means `latest`; otherwise absent is unreadable. Numbers may have leading zeros: a node either takes
+/// `optional`: absent (or null) means `latest`, which is no hash; otherwise absent is unreadable. Numbers may have leading zeros: a node either takes
 /// them as that number or refuses them. Numbers in decimal, or of more than 64 bits, are unreadable, as are strings with escapes.
 #[must_use]
 pub fn block_of(params: Option<&[u8]>, index: usize, form: Form, optional: bool) -> BlockRef {
     let absent = match (optional, form) {
-        (false, _) => BlockRef::Unreadable,
+        (false, _) | (_, Form::Hash) => BlockRef::Unreadable,
         (true, Form::Range) => BlockRef::Range {
             from: LATEST,
             to: LATEST,
