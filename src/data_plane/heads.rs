@@ -26,6 +26,7 @@ use crate::control::{Gossip, OfferedAnswer, Probe};
 /// A block without its transactions' bodies is some kilobytes, with the hashes of many thousand transactions a few hundred.
 const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
     hold_bytes: 1 << 20,
+    share_bytes: 1 << 20,
     max_response_bytes: 1 << 20,
 };
 

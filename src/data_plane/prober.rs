@@ -17,6 +17,7 @@ use crate::control::{Probe, Report, ReportLane};
 /// An answer to a probe is a number; more is refused.
 const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
     hold_bytes: 64 * 1024,
+    share_bytes: 64 * 1024,
     max_response_bytes: 64 * 1024,
 };
 

@@ -18,6 +18,7 @@ const TIMEOUT_NS: u64 = 3_000_000_000;
 /// A transaction with a large call data is at most a few hundred kilobytes.
 const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
     hold_bytes: 1 << 20,
+    share_bytes: 1 << 20,
     max_response_bytes: 1 << 20,
 };
 

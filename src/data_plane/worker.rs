@@ -33,6 +33,9 @@ use crate::control::{ChainReadiness, Epoch, Gossip, Probe, Resolved};
 /// A shard holds at most so many times `max_response_bytes`, over all its calls and batches. Streamed answers are not held.
 const HELD_ANSWERS: usize = 4;
 
+/// An answer that several calls wait for is held up to so many times `hold_bytes` before it is streamed to the first of them.
+const SHARED_HOLDS: usize = 16;
+
 /// The limits of the configuration, in the units of the data plane.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -177,6 +180,7 @@ impl Worker {
             idle_timeout_ns: nanos(server.limits.idle_timeout),
             answer: AnswerLimits {
                 hold_bytes: server.limits.hold_bytes,
+                share_bytes: SHARED_HOLDS * server.limits.hold_bytes,
                 max_response_bytes: server.limits.max_response_bytes,
             },
         };

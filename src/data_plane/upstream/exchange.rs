@@ -31,7 +31,8 @@ pub struct Outgoing<'a> {
     pub fresh_only: bool,
     /// The id whose long answer may be streamed; None: hold the answer whole.
     pub stream_id: Option<u64>,
-    /// Asked when the answer turns out to be long: true holds it whole after all, since others wait for it too.
+    /// Asked when the answer turns out to be long: true holds more of it, since others wait for it too, up to
+    /// [`AnswerLimits::share_bytes`].
     pub hold_on: Option<&'a dyn Fn() -> bool>,
     /// What may be held.
     pub budget: &'a HoldBudget,
@@ -42,6 +43,8 @@ pub struct Outgoing<'a> {
 pub struct AnswerLimits {
     /// A longer answer is streamed.
     pub hold_bytes: usize,
+    /// A longer answer is streamed even if others wait for it: they ask for themselves.
+    pub share_bytes: usize,
     /// A longer answer is refused, or cut if it did not say its length.
     pub max_response_bytes: usize,
 }
@@ -341,8 +344,9 @@ async fn converse(
         .filter(|_| facts.json && facts.status == 200);
     while !body.ended() {
         if held.bytes.len() > limits.hold_bytes
+            && (held.bytes.len() > limits.share_bytes
+                || !outgoing.hold_on.is_some_and(|others_wait| others_wait()))
             && let Some(id) = may_stream.take()
-            && !outgoing.hold_on.is_some_and(|others_wait| others_wait())
             && front_is_a_result(&held.bytes, id)?
         {
             let rest = Rest {
