@@ -146,7 +146,12 @@ fn splice_call(times: u64) {
     for _ in 0..times {
         out.clear();
         let params = black_box(Some(BALANCE_PARAMS.as_bytes()));
-        write_call(&mut out, black_box(123_456), black_box(b"eth_getBalance"), params);
+        write_call(
+            &mut out,
+            black_box(123_456),
+            black_box(b"eth_getBalance"),
+            params,
+        );
         black_box(&out);
     }
 }
@@ -198,7 +203,10 @@ fn logs_answer() -> String {
 }
 
 fn calldata_answer() -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":1,"result":"0x{}"}}"#, "0f".repeat(50_000))
+    format!(
+        r#"{{"jsonrpc":"2.0","id":1,"result":"0x{}"}}"#,
+        "0f".repeat(50_000)
+    )
 }
 
 fn streamed(times: u64) {

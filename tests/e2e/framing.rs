@@ -7,6 +7,7 @@ use perf::provider::Handle;
 fn start() -> (Handle, Proxy) {
     let provider = provider();
     let proxy = Setup::default()
+        .forwarding_all()
         .upstream("only", &provider.url(), "")
         .start();
     (provider, proxy)

@@ -16,6 +16,7 @@ fn the_longest_body_is_served_and_one_byte_more_is_413() {
     let only = provider();
     let proxy = Setup::default()
         .limit("max_body_bytes: 4KiB")
+        .forwarding_all()
         .upstream("only", &only.url(), "")
         .start();
     let mut client = proxy.connect();
@@ -89,6 +90,7 @@ fn connections_beyond_the_limit_are_turned_away_and_places_come_free() {
     let only = provider();
     let proxy = Setup::default()
         .limit("max_connections: 4")
+        .forwarding_all()
         .upstream("only", &only.url(), "")
         .start();
     let mut held: Vec<_> = (0..4).map(|_| proxy.connect()).collect();
@@ -126,6 +128,7 @@ fn with_short_patience() -> (perf::provider::Handle, crate::harness::Proxy) {
         .limit("header_timeout: 300ms")
         .limit("body_timeout: 300ms")
         .limit("idle_timeout: 1s")
+        .forwarding_all()
         .upstream("only", &only.url(), "")
         .start();
     (only, proxy)

@@ -45,7 +45,7 @@ fn an_upstream_may_be_asked_only_what_it_is_allowed() {
 #[test]
 fn a_method_has_its_own_attempts_time_and_strategy() {
     let pair = Pair::start_with(|setup| {
-        setup.after(
+        setup.forwarding_all().after(
             "methods:\n  eth_getBalance: { attempts: 1 }\n  \"debug_*\": { timeout: 300ms }\n  eth_gasPrice: { strategy: round_robin }\n",
         )
     });

@@ -95,6 +95,11 @@ impl Setup {
         self
     }
 
+    /// Every call goes to an upstream, although it was answered before: for tests that count them.
+    pub fn forwarding_all(self) -> Self {
+        self.after("cache: { enabled: false }\ncoalesce: { enabled: false }\n")
+    }
+
     /// The next upstream, with further settings (`timeout: 1s, pool: { … }`) where given.
     pub fn upstream(mut self, name: &str, url: &str, settings: &str) -> Self {
         self.count += 1;
