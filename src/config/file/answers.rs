@@ -72,7 +72,7 @@ section! {
 section! {
     /// How long answers are kept, where what is known of the method is not to decide it.
     MethodCache {
-        /// `never`; `head`, until the chain has a newer block; `final`, for good once the block that they hang on is final, and until then like `head`; or a duration. In a pattern it does not reach methods that do more than read or hang on one node's filter.
+        /// `never`; `head`, until the chain has a newer block, and half a second at most; `final`, for good once the block that they hang on is final, and until then like `head`; or a duration. In a pattern it does not reach methods that do more than read or are about one node.
         optional ttl: Ttl<1, { 365 * DAY }>,
     }
 }

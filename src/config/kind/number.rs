@@ -309,7 +309,7 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Share<MIN, MAX> {
                 { "type": "number", "minimum": min, "maximum": max },
                 { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$" },
             ],
-            "description": format!("A share from {} to {}, as `5%` or `0.05`.", format_share(min), format_share(max)),
+            "description": format!("A share from {} to {}.", format_share(min), format_share(max)),
         })
     }
 }
