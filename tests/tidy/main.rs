@@ -122,7 +122,9 @@ fn unsafe_is_rts_alone() {
             .into_iter()
             .filter(|file| file.path.ends_with(".rs"))
             .flat_map(|file| file.lines_with(&["unsafe"]));
-        let elsewhere = found.filter(|line| !line.starts_with("src/rt/"));
+        // An allocator that counts cannot be written without it; it is linked into one test binary.
+        let may = ["src/rt/", "tests/allocations/counting.rs:"];
+        let elsewhere = found.filter(|line| !may.iter().any(|place| line.starts_with(place)));
         none("`unsafe` outside `rt`:", elsewhere.collect());
     }
 }
