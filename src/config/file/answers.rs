@@ -44,7 +44,7 @@ section! {
 section! {
     /// How the chain's newest, safe and finalized blocks are watched. The cache and `eth_blockNumber` rest on it.
     Heads {
-        /// Whether upstreams are asked for their heads beside their traffic. Each question is a call that the provider counts.
+        /// Whether upstreams are asked for their heads beside their traffic; each question is a call that the provider counts. Without, no block counts as final, and `eth_blockNumber` is answered as the upstream did.
         optional enabled: bool,
         /// Shortest time between two questions for the newest block of one upstream; between the bounds it is the chain's learned block time.
         optional min_interval: Span<SHORTEST_POLL, HOUR>,
