@@ -144,6 +144,8 @@ pub struct Call {
     /// The policy's limit, and one more once a dead connection was replaced.
     pub(crate) attempts_allowed: usize,
     pub(crate) phase: Phase,
+    /// When to send it to a second upstream if the first has not begun to answer; [`Instant::NEVER`] for not at all, and after that.
+    pub(crate) hedge_at: Instant,
     pub(crate) tried: UpstreamSet,
     /// Failed in a way that allows another try on the same upstream.
     pub(crate) may_return: UpstreamSet,
@@ -284,6 +286,7 @@ impl Call {
             hurried: false,
             attempts_allowed: usize::from(attempts.clamp(1, crate::config::MAX_ATTEMPTS)),
             phase: Phase::Attempting,
+            hedge_at: Instant::NEVER,
             tried: UpstreamSet::EMPTY,
             may_return: UpstreamSet::EMPTY,
             returned: UpstreamSet::EMPTY,
@@ -394,7 +397,8 @@ impl Call {
             Phase::Done => None,
             Phase::Backoff { until } => Some(until.min(self.deadline)),
             Phase::Attempting | Phase::Committed { .. } => {
-                Some(earliest.map_or(self.deadline, |at| at.min(self.deadline)))
+                let at = earliest.map_or(self.deadline, |at| at.min(self.deadline));
+                Some(at.min(self.hedge_at))
             }
         }
     }

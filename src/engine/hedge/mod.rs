@@ -11,8 +11,8 @@
 //! attempt's deadline, not at all. An attempt that finds out whether an upstream has come back (a breaker's probe, a
 //! trial in quarantine) is not hedged either: outrun and cancelled, it would find out nothing, again and again.
 //!
-//! **Where to.** To an upstream of another provider that is eligible and plainly well: its breaker closed, no hold-off, no
-//! quarantine, since a hedge is load that nobody needs. Never to the least bad.
+//! **Where to.** To an upstream of another provider that is eligible and plainly well: its breaker closed, no hold-off nor the ramp after
+//! one, no quarantine, a weight above 0; since a hedge is load that nobody needs. Never to the least bad.
 //!
 //! **How many.** Within any ten seconds, hedges are at most `max_extra` of the calls that got a first attempt under the policy on this
 //! shard, and one: counted when they are sent, and not before they could be.
@@ -22,3 +22,108 @@
 //! waited for, which the latency estimate and the quantile are told, so that an upstream which hangs loses its share although none of its
 //! calls ever fails. If one of the two fails, the other goes on; if both do, retries go on from there, and the hedge has not used
 //! up any.
+
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::config::{HedgeConfig, MethodPolicy, RetryBudgetConfig, UpstreamConfig};
+use crate::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
+use crate::method::{self, Effect, MethodId};
+use crate::retry::{Budget, WINDOW_S};
+use crate::time::Instant;
+
+/// Within the window one hedge more than the share allows, so that a quiet shard hedges at all.
+pub const ALLOWANCE: u32 = 1;
+
+/// May a call of this method and effect be sent twice at once?
+#[must_use]
+pub fn is_harmless(method: MethodId, effect: Effect) -> bool {
+    effect == Effect::None && method::policy(method).hedgeable
+}
+
+/// How long to wait before a hedge, given the observed quantile.
+#[must_use]
+pub fn delay(config: &HedgeConfig, quantile: Duration) -> Duration {
+    quantile.max(config.min_delay)
+}
+
+/// What one chain's hedges rest on: who is of another provider, and how many each policy has left.
+#[derive(Clone, Debug)]
+pub struct Hedges {
+    /// By upstream: those of other providers.
+    strangers: Box<[UpstreamSet]>,
+    /// By policy; `None` for one that does not hedge.
+    budgets: Box<[Option<Budget>]>,
+}
+
+impl Hedges {
+    /// No call was made yet. Policies whose limits do not hold do not hedge.
+    #[must_use]
+    pub fn new(upstreams: &[UpstreamConfig], policies: &[MethodPolicy]) -> Self {
+        let strangers_of = |one: &UpstreamConfig| {
+            let mut set = UpstreamSet::EMPTY;
+            for (position, other) in upstreams.iter().enumerate() {
+                if other.provider != one.provider {
+                    set.insert(UpstreamIndex(position as u16));
+                }
+            }
+            set
+        };
+        let budget_of = |policy: &MethodPolicy| {
+            policy.hedge.map(|hedge| {
+                Budget::new(RetryBudgetConfig {
+                    permille_of_calls: hedge.max_extra_permille.min(HedgeConfig::MAX_EXTRA),
+                    min_millis_per_second: ALLOWANCE * 1_000 / WINDOW_S as u32,
+                })
+            })
+        };
+        Self {
+            strangers: upstreams.iter().map(strangers_of).collect(),
+            budgets: policies.iter().map(budget_of).collect(),
+        }
+    }
+
+    /// The upstreams of other providers than this one's.
+    #[must_use]
+    pub fn strangers(&self, upstream: UpstreamIndex) -> UpstreamSet {
+        let set = self.strangers.get(upstream.as_usize());
+        set.copied().unwrap_or_default()
+    }
+
+    /// A call under this policy got its first attempt.
+    pub fn count_call(&mut self, policy: PolicyIndex, now: Instant) {
+        if let Some(budget) = self.budget(policy) {
+            budget.count_call(now);
+        }
+    }
+
+    /// Takes one hedge out of the policy's share, if it has one.
+    pub fn take(&mut self, policy: PolicyIndex, now: Instant) -> bool {
+        self.budget(policy)
+            .is_some_and(|budget| budget.take(now, 1))
+    }
+
+    /// How many hedges the policy has left now; `None` for one that does not hedge.
+    #[must_use]
+    pub fn left(&self, policy: PolicyIndex, now: Instant) -> Option<u32> {
+        let budget = self.budgets.get(self.position(policy))?.as_ref()?;
+        Some(budget.left(now))
+    }
+
+    fn budget(&mut self, policy: PolicyIndex) -> Option<&mut Budget> {
+        let position = self.position(policy);
+        self.budgets.get_mut(position)?.as_mut()
+    }
+
+    /// A policy that does not exist is the default.
+    const fn position(&self, policy: PolicyIndex) -> usize {
+        if policy.as_usize() < self.budgets.len() {
+            policy.as_usize()
+        } else {
+            0
+        }
+    }
+}

@@ -25,7 +25,10 @@ const LEAST_BAD_COST: u32 = 2;
 impl Shard {
     pub(super) fn attempt_first(&mut self, call: &mut Call, now: Instant) {
         match self.choose(call, true, now) {
-            Ok(choice) => self.dispatch_choice(call, &choice, Purpose::First, now),
+            Ok(choice) => {
+                self.dispatch_choice(call, &choice, Purpose::First, now);
+                self.arm(call, now);
+            }
             Err(left_out) => self.reject(call, &left_out, now),
         }
     }
@@ -40,6 +43,8 @@ impl Shard {
         now: Instant,
     ) {
         let traits = fault.traits();
+        // From here on it is a retry's matter.
+        call.hedge_at = Instant::NEVER;
         call.sent |= fault.sent;
         let ambiguous =
             call.request.effect != Effect::None && fault.sent && is_ambiguous(fault.class);
@@ -61,6 +66,9 @@ impl Shard {
             self.give_up(call, now);
         } else if !call.has_live() {
             self.try_again(call, &fault, now);
+        } else if traits.retry_other == RetryOther::Once {
+            // The other one that is out is the second opinion.
+            call.second_opinion = true;
         }
     }
 
@@ -155,7 +163,7 @@ impl Shard {
         })
     }
 
-    fn dispatch_choice(
+    pub(super) fn dispatch_choice(
         &mut self,
         call: &mut Call,
         choice: &Choice,
@@ -339,13 +347,20 @@ impl Shard {
     }
 
     fn complete(&mut self, call: &mut Call, outcome: Outcome, now: Instant) {
-        self.cancel_live(call, None, now);
+        let answered = !matches!(outcome, Outcome::Abort { .. });
+        self.cancel_live(call, None, answered, now);
         call.complete(outcome);
         self.live_calls = self.live_calls.saturating_sub(1);
     }
 
-    /// Cancels what is still out, but for one.
-    pub(super) fn cancel_live(&mut self, call: &mut Call, except: Option<AttemptId>, now: Instant) {
+    /// Cancels what is still out, but for one: outrun, where the call is answered; else there is nothing to learn from it.
+    pub(super) fn cancel_live(
+        &mut self,
+        call: &mut Call,
+        except: Option<AttemptId>,
+        answered: bool,
+        now: Instant,
+    ) {
         for position in 0..call.attempts_made() as u16 {
             let id = AttemptId(position);
             if Some(id) == except {
@@ -355,7 +370,11 @@ impl Shard {
                 continue;
             };
             call.cancel(id);
-            self.let_go(call, &attempt, now);
+            if answered {
+                self.outrun(call, &attempt, now);
+            } else {
+                self.let_go(call, &attempt, now);
+            }
             self.note(
                 now,
                 call.request.chain,

@@ -8,6 +8,7 @@ use crate::breaker::{self, Breaker};
 use crate::chain::ChainId;
 use crate::config::{ChainConfig, MethodPolicy, UpstreamConfig};
 use crate::head::Heads;
+use crate::hedge::Hedges;
 use crate::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::MethodId;
 use crate::note::NoteKind;
@@ -39,6 +40,7 @@ pub(super) struct Chain {
     pub(super) upstreams: Vec<Upstream>,
     pub(super) strategies: Vec<Box<dyn Strategy>>,
     pub(super) board: Board,
+    pub(super) hedges: Hedges,
     pub(super) heads: Heads,
     pub(super) reachable: UpstreamSet,
     /// Reused for every ranking.
@@ -63,6 +65,7 @@ impl Chain {
         let count = config.upstreams.len();
         Self {
             chain_id: config.chain_id,
+            hedges: Hedges::new(&config.upstreams, &config.policies),
             policies: config.policies,
             strategies: config.strategies.iter().map(|spec| spec.build()).collect(),
             board: Board::new(count),

@@ -2,12 +2,13 @@
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
 //! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `silence` (when waiting is in vain), `chain` (one chain's state),
-//! `heads` (how far it has come), `news` (what shards tell each other), `view` (what others may see).
+//! end teaches), `advance` (what a call does next), `hedge` (when it is sent to a second), `silence` (when waiting is in vain), `chain` (one
+//! chain's state), `heads` (how far it has come), `news` (what shards tell each other), `view` (what others may see).
 
 mod advance;
 mod chain;
 mod heads;
+mod hedge;
 mod news;
 mod select;
 mod settle;
@@ -130,6 +131,7 @@ impl Shard {
                 if let Some(attempt) = call.live(attempt) {
                     attempt.first_byte = attempt.first_byte.min(now);
                     let upstream = attempt.upstream;
+                    call.hedge_at = Instant::NEVER;
                     if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
                         chain.heard(upstream, now);
                     }
@@ -160,6 +162,7 @@ impl Shard {
             Phase::Done => {}
             _ if now >= call.deadline => self.give_up(call, now),
             Phase::Backoff { until } if now >= until => self.return_from_backoff(call, now),
+            Phase::Attempting if now >= call.hedge_at => self.hedge(call, now),
             Phase::Backoff { .. } | Phase::Attempting | Phase::Committed { .. } => {}
         }
     }
@@ -243,15 +246,16 @@ impl Shard {
         let Some(attempt) = call.live(id) else {
             return;
         };
+        let upstream = attempt.upstream;
         // No other upstream can help from here on, so the attempt may use all that is left.
         attempt.deadline = deadline;
         attempt.committed = true;
         attempt.first_byte = attempt.first_byte.min(now);
-        let upstream = attempt.upstream;
+        call.hedge_at = Instant::NEVER;
         if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
             chain.heard(upstream, now);
         }
-        self.cancel_live(call, Some(id), now);
+        self.cancel_live(call, Some(id), true, now);
         call.phase = Phase::Committed { attempt: id };
     }
 

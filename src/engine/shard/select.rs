@@ -158,7 +158,7 @@ impl Chain {
         })
     }
 
-    fn having(
+    pub(super) fn having(
         &self,
         among: UpstreamSet,
         is: impl Fn(UpstreamIndex, &Upstream) -> bool,
@@ -175,7 +175,7 @@ impl Chain {
         set
     }
 
-    fn rank(
+    pub(super) fn rank(
         &mut self,
         call: &Call,
         set: UpstreamSet,

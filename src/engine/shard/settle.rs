@@ -77,6 +77,16 @@ impl Shard {
         self.learn(call, attempt, &Lesson::NOTHING, now);
     }
 
+    /// Takes an attempt back that was cancelled because another answered the call: how long it was waited for is no failure, but it
+    /// is a lower bound of its latency.
+    pub(super) fn outrun(&mut self, call: &Call, attempt: &Attempt, now: Instant) {
+        let lesson = Lesson {
+            sample: Sample::Outrun(latency(attempt, now)),
+            ..Lesson::NOTHING
+        };
+        self.learn(call, attempt, &lesson, now);
+    }
+
     fn lesson_of(&self, call: &Call, attempt: &Attempt, fault: &Fault, now: Instant) -> Lesson {
         let traits = fault.traits();
         if traits.answered {

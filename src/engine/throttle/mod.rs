@@ -128,6 +128,12 @@ impl Throttle {
         self.floor
     }
 
+    /// Is there nothing to wait for and no ramp to climb?
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.phase == Phase::Free
+    }
+
     /// Is it coming back, with a part of its share?
     #[must_use]
     pub fn is_ramping(&self) -> bool {

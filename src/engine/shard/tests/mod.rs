@@ -2,6 +2,8 @@
 
 mod calls;
 mod exclusions;
+mod hedges;
+mod outrun;
 mod recovery;
 mod silence;
 mod writes;
