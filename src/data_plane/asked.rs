@@ -12,6 +12,7 @@ use wire::canonical::{self, NotCanonical};
 use wire::envelope::{Call, Item};
 use wire::{filter_id, params, splice};
 
+use super::incoming::RequestId;
 use super::policies::MethodEntry;
 use super::route::Route;
 use super::snapshot;
@@ -22,7 +23,7 @@ use super::worker::Worker;
 /// What all calls of one HTTP request share.
 pub struct RequestContext {
     /// As sent back in `x-request-id`.
-    pub request_id: Box<str>,
+    pub request_id: RequestId,
     /// Whether its events are logged.
     pub sampled: bool,
     /// When its head was read, on [`rt::now`].

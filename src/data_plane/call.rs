@@ -249,7 +249,7 @@ impl<'q> LiveCall<'q> {
         Some(Out {
             dispatch,
             upstream: upstream.clone(),
-            reached: Rc::new(Reached::default()),
+            reached: upstream.marks.blank(),
             started_ns: rt::now(),
         })
     }

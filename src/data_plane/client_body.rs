@@ -5,6 +5,7 @@ use wire::http1::{self, BodyFraming, ChunkedDecoder, Progress};
 
 use super::connection::Client;
 use super::incoming::Incoming;
+use super::received::Received;
 
 /// A body that has been read.
 pub enum BodyRead {
@@ -16,9 +17,9 @@ pub enum BodyRead {
 
 impl BodyRead {
     /// The bytes; `inbox` is the inbox of the connection that it was read from, unchanged since.
-    pub fn bytes<'a>(&'a self, inbox: &'a [u8]) -> &'a [u8] {
+    pub fn bytes<'a>(&'a self, inbox: &'a Received) -> &'a [u8] {
         match self {
-            Self::InInbox(bytes) => inbox.get(..*bytes).unwrap_or_default(),
+            Self::InInbox(bytes) => inbox.unread().get(..*bytes).unwrap_or_default(),
             Self::Decoded(bytes) => bytes,
         }
     }
@@ -28,6 +29,14 @@ impl BodyRead {
         match self {
             Self::InInbox(bytes) => *bytes,
             Self::Decoded(_) => 0,
+        }
+    }
+}
+
+impl Drop for BodyRead {
+    fn drop(&mut self) {
+        if let Self::Decoded(bytes) = self {
+            rt::recycle(std::mem::take(bytes));
         }
     }
 }
@@ -59,20 +68,22 @@ pub async fn read(
                 Ok(length) if length <= max_bytes => length,
                 _ => return Err(too_large),
             };
-            ask_to_continue(client, incoming, client.inbox.len() < length).await?;
-            while client.inbox.len() < length {
+            let missing = client.inbox.unread().len() < length;
+            ask_to_continue(client, incoming, missing).await?;
+            while client.inbox.unread().len() < length {
                 receive(client, until_ns).await?;
             }
             Ok(BodyRead::InInbox(length))
         }
         BodyFraming::Chunked => {
-            ask_to_continue(client, incoming, client.inbox.is_empty()).await?;
+            let missing = client.inbox.is_empty();
+            ask_to_continue(client, incoming, missing).await?;
             let mut decoder = ChunkedDecoder::new();
             let mut decoded = rt::take_buffer();
             loop {
-                let consumed = match decoder.decode(&client.inbox) {
+                let consumed = match decoder.decode(client.inbox.unread()) {
                     Ok(Progress::Data { data, consumed }) => {
-                        decoded.extend_from_slice(data.of(&client.inbox));
+                        decoded.extend_from_slice(data.of(client.inbox.unread()));
                         consumed
                     }
                     Ok(Progress::NeedMore) => {
@@ -81,12 +92,12 @@ pub async fn read(
                         continue;
                     }
                     Ok(Progress::End { consumed }) => {
-                        client.inbox.drain(..consumed.min(client.inbox.len()));
+                        client.inbox.forget(consumed);
                         return Ok(BodyRead::Decoded(decoded));
                     }
                     Err(_) => return Err(Unreadable::Refused(400, RequestRefusal::BadHead)),
                 };
-                client.inbox.drain(..consumed.min(client.inbox.len()));
+                client.inbox.forget(consumed);
                 if decoded.len() > max_bytes {
                     return Err(too_large);
                 }
@@ -97,7 +108,7 @@ pub async fn read(
 
 /// Tells a client that waits for it to go on (RFC 9110 §10.1.1).
 async fn ask_to_continue(
-    client: &Client,
+    client: &mut Client,
     incoming: &Incoming,
     body_missing: bool,
 ) -> Result<(), Unreadable> {
@@ -108,9 +119,10 @@ async fn ask_to_continue(
 }
 
 async fn receive(client: &mut Client, until_ns: u64) -> Result<(), Unreadable> {
-    match rt::timeout_at(until_ns, client.conn.recv()).await {
+    let received = client.alarm.timeout_at(until_ns, client.conn.recv());
+    match received.await {
         Ok(Ok(Some(chunk))) => {
-            client.inbox.extend_from_slice(&chunk);
+            client.inbox.take_in(&chunk);
             Ok(())
         }
         Ok(Ok(None) | Err(_)) => Err(Unreadable::Gone),

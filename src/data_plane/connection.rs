@@ -1,22 +1,29 @@
 //! One client connection: requests in, answers out, in order, with every limit and time-out of the configuration. Slow clients
 //! hold a buffer here and nothing else. It decides nothing about upstreams.
 
+use std::io;
 use std::rc::Rc;
 
 use futures_lite::future;
-use rt::Conn;
+use rt::{Chunk, Conn};
 use telemetry::{RequestRecord, RequestRefusal};
 use wire::envelope::Envelope;
 use wire::http1::{self, HeadLimits};
 
+use super::alarm::Alarm;
 use super::asked::RequestContext;
 use super::client_body::{self, BodyRead, Unreadable};
 use super::incoming::{Incoming, Wants};
 use super::pipeline::{self, Done, Served};
+use super::received::Received;
 use super::relay::ClientRelay;
 use super::reply::{self, Page};
 use super::worker::{Seat, Worker};
 use crate::control::connections::ConnectionPermit;
+
+/// An answer of at most so many bytes is handed to the kernel without waiting until it has taken them. That it has is looked at
+/// when the next answer goes out, and at the end of `body_timeout`: a client that does not read holds these bytes at most.
+const UNWATCHED_BYTES: usize = 64 * 1024;
 
 /// What is kept for one connection.
 pub struct Client {
@@ -25,8 +32,12 @@ pub struct Client {
     /// The shard.
     pub worker: Rc<Worker>,
     /// Received and not yet dealt with.
-    pub inbox: Vec<u8>,
+    pub inbox: Received,
     envelope: Envelope,
+    /// For every wait of the connection's own.
+    pub alarm: Alarm,
+    /// By when the client must have read what was sent and not waited for.
+    unread_until_ns: Option<u64>,
     _permit: ConnectionPermit,
     seat: Seat,
 }
@@ -47,8 +58,10 @@ pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, sea
     let mut client = Client {
         conn,
         worker,
-        inbox: rt::take_buffer(),
+        inbox: Received::default(),
         envelope: Envelope::new(),
+        alarm: Alarm::default(),
+        unread_until_ns: None,
         _permit: permit,
         seat,
     };
@@ -64,7 +77,6 @@ pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, sea
         .recorder
         .borrow_mut()
         .client_bytes(counts.received, counts.sent);
-    rt::recycle(client.inbox);
     match then {
         Then::Gone => client.conn.abort(),
         Then::KeepAlive | Then::Close => drop(client.conn.close().await),
@@ -93,11 +105,11 @@ impl Client {
         };
         let mut deadline_ns = None;
         loop {
-            match http1::parse_request_head(&self.inbox, &limits) {
+            match http1::parse_request_head(self.inbox.unread(), &limits) {
                 Ok(Some(head)) => {
                     let incoming = Incoming::read(&self.worker, &head);
                     let head_bytes = head.head_bytes;
-                    self.inbox.drain(..head_bytes);
+                    self.inbox.forget(head_bytes);
                     return Ok(incoming);
                 }
                 Ok(None) => (),
@@ -119,18 +131,16 @@ impl Client {
                 })
             });
             let received = if begun {
-                rt::timeout_at(until_ns, self.conn.recv()).await
+                self.alarm.timeout_at(until_ns, self.conn.recv()).await
             } else {
-                // Between requests: the drain ends the wait too, unless bytes are here already.
-                let drained = async {
-                    self.seat.drain_begun().await;
-                    Ok(None)
-                };
-                rt::timeout_at(until_ns, future::or(self.conn.recv(), drained)).await
+                match self.idle(until_ns).await {
+                    Some(received) => received,
+                    None => return Err(Then::Gone),
+                }
             };
             match received {
                 Ok(Ok(Some(chunk))) => {
-                    self.inbox.extend_from_slice(&chunk);
+                    self.inbox.take_in(&chunk);
                     if !begun {
                         deadline_ns = None;
                     }
@@ -141,6 +151,33 @@ impl Client {
                     return Err(self.refuse_head(408, RequestRefusal::HeadTimeout).await);
                 }
                 Err(rt::Elapsed) => return Err(Then::Close),
+            }
+        }
+    }
+
+    /// Waits between requests for the first bytes of the next one, holding as little as it can. None for a client that has not
+    /// read what it was sent.
+    async fn idle(
+        &mut self,
+        until_ns: u64,
+    ) -> Option<Result<io::Result<Option<Chunk>>, rt::Elapsed>> {
+        self.inbox.rest();
+        loop {
+            // The drain ends the wait too, unless bytes are here already.
+            let drained = async {
+                self.seat.drain_begun().await;
+                Ok(None)
+            };
+            let wait = future::or(self.conn.recv(), drained);
+            let look_ns = self.unread_until_ns.unwrap_or(u64::MAX);
+            let received = self.alarm.timeout_at(until_ns.min(look_ns), wait).await;
+            if received.is_ok() || rt::now() < look_ns {
+                return Some(received);
+            }
+            self.unread_until_ns = None;
+            match future::poll_once(self.conn.flush()).await {
+                Some(Ok(())) => (),
+                Some(Err(_)) | None => return None,
             }
         }
     }
@@ -196,7 +233,7 @@ impl Client {
         };
         let worker = self.worker.clone();
         let context = RequestContext {
-            request_id: incoming.request_id.clone(),
+            request_id: incoming.request_id,
             sampled: worker.sampler.borrow_mut().sample(),
             started_ns,
         };
@@ -239,7 +276,7 @@ impl Client {
 
     /// The body has been dealt with: what lies behind it is the next request.
     fn forget(&mut self, body: &BodyRead) {
-        self.inbox.drain(..body.inbox_bytes().min(self.inbox.len()));
+        self.inbox.forget(body.inbox_bytes());
     }
 
     /// The request ended without an answer.
@@ -279,7 +316,7 @@ impl Client {
     ) -> Then {
         let close = close || self.closes_after(incoming);
         let mut out = rt::take_buffer();
-        reply::write_page(&mut out, incoming, page, close);
+        reply::write_page(&mut out, &self.worker, incoming, page, close);
         let sent = self.send(out).await;
         self.count_request(page.status, None, started_ns);
         if !sent {
@@ -291,14 +328,20 @@ impl Client {
         }
     }
 
-    /// Sends within `body_timeout`: a client that does not read holds a buffer for so long and no longer.
-    pub async fn send(&self, bytes: Vec<u8>) -> bool {
+    /// Sends within `body_timeout`: a client that does not read holds a buffer for so long and no longer. A long answer is
+    /// waited for until the kernel has it; a short one only until those before it have left.
+    pub async fn send(&mut self, bytes: Vec<u8>) -> bool {
         let until_ns = rt::now().saturating_add(self.worker.limits.body_timeout_ns);
+        let short = bytes.len() <= UNWATCHED_BYTES;
+        self.unread_until_ns = short.then_some(until_ns);
         let all = async {
             self.conn.send(bytes).await?;
+            if short {
+                return Ok(());
+            }
             self.conn.flush().await
         };
-        matches!(rt::timeout_at(until_ns, all).await, Ok(Ok(())))
+        matches!(self.alarm.timeout_at(until_ns, all).await, Ok(Ok(())))
     }
 
     fn count_request(&self, status: u16, batch_calls: Option<usize>, started_ns: u64) {

@@ -1,5 +1,5 @@
 //! What is kept of a request's head once its buffer moves on: framing, route, CORS, request id. It reads the head and
-//! nothing else.
+//! nothing else, and allocates nothing for a request that is one.
 
 use telemetry::RequestRefusal;
 use wire::http1::{self, BodyFraming, Method, RequestHead, Version};
@@ -19,13 +19,61 @@ pub struct Incoming {
     /// The client waits for `100 Continue`.
     pub expect_continue: bool,
     /// The request's id: the client's own if it is harmless, else ours.
-    pub request_id: Box<str>,
-    /// The headers that CORS adds to every answer.
-    pub cors: Vec<u8>,
+    pub request_id: RequestId,
+    /// What CORS adds to every answer.
+    pub cors: Cors,
     /// The answer to HEAD has no body.
     pub head_only: bool,
     /// What it wants.
     pub wants: Wants,
+}
+
+/// A request's id, in place.
+#[derive(Clone, Copy)]
+pub struct RequestId {
+    bytes: [u8; Self::MAX_BYTES],
+    len: u8,
+}
+
+impl RequestId {
+    /// The longest that [`http1::is_request_id`] lets pass.
+    const MAX_BYTES: usize = 128;
+
+    /// The client's own, if it is harmless; else one of ours.
+    fn new(worker: &Worker, given: Option<&[u8]>) -> Self {
+        match given.filter(|id| http1::is_request_id(id)) {
+            Some(id) => Self::copied(id),
+            None => Self::copied(&worker.next_request_id()),
+        }
+    }
+
+    fn copied(id: &[u8]) -> Self {
+        let mut bytes = [0; Self::MAX_BYTES];
+        let len = id.len().min(Self::MAX_BYTES);
+        if let (Some(to), Some(from)) = (bytes.get_mut(..len), id.get(..len)) {
+            to.copy_from_slice(from);
+        }
+        Self {
+            bytes,
+            len: len as u8,
+        }
+    }
+
+    /// As it is sent back and logged.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// What CORS allows the page that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cors {
+    /// Nothing: its origin is not among the allowed ones, or it named none.
+    No,
+    /// Every page may ask.
+    Everyone,
+    /// The page's own origin, by its place among the allowed ones.
+    Origin(usize),
 }
 
 /// What a request wants.
@@ -40,18 +88,14 @@ impl Incoming {
     /// Reads a head.
     pub fn read(worker: &Worker, head: &RequestHead<'_>) -> Self {
         let origins = &worker.epoch.config.server.cors.origins;
-        let cors = allow_origin(origins, head.origin);
-        let request_id = match head.x_request_id {
-            Some(id) if http1::is_request_id(id) => String::from_utf8_lossy(id).into(),
-            _ => own_request_id(worker),
-        };
+        let cors = Cors::of(origins, head.origin);
         Self {
             framing: head.framing,
             version: head.version,
             keep_alive: head.keep_alive,
             expect_continue: head.expect_continue,
-            request_id,
-            wants: wants(worker, head, !cors.is_empty()),
+            request_id: RequestId::new(worker, head.x_request_id),
+            wants: wants(worker, head, cors != Cors::No),
             cors,
             head_only: head.method == Method::Head,
         }
@@ -64,16 +108,12 @@ impl Incoming {
             version: Version::Http11,
             keep_alive: false,
             expect_continue: false,
-            request_id: own_request_id(worker),
-            cors: allow_origin(&worker.epoch.config.server.cors.origins, None),
+            request_id: RequestId::new(worker, None),
+            cors: Cors::of(&worker.epoch.config.server.cors.origins, None),
             head_only: false,
             wants: Wants::Page(Page::status(400)),
         }
     }
-}
-
-fn own_request_id(worker: &Worker) -> Box<str> {
-    String::from_utf8_lossy(&worker.next_request_id()).into()
 }
 
 fn wants(worker: &Worker, head: &RequestHead<'_>, cors: bool) -> Wants {
@@ -132,19 +172,40 @@ fn preflight(head: &RequestHead<'_>, cors: bool) -> Page {
     page
 }
 
-/// The CORS headers of every answer; empty where the origin is not allowed.
-fn allow_origin(allowed: &[String], origin: Option<&[u8]>) -> Vec<u8> {
-    const EXPOSE: &[u8] = b"access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts, x-livechain-cache\r\n";
-    let mut block = Vec::new();
-    if allowed.iter().any(|one| one == "*") {
-        block.extend_from_slice(b"access-control-allow-origin: *\r\n");
-        block.extend_from_slice(EXPOSE);
-    } else if let Some(origin) = origin
-        && allowed.iter().any(|one| one.as_bytes() == origin)
-        && http1::append_header(&mut block, b"access-control-allow-origin", origin).is_ok()
-    {
-        block.extend_from_slice(EXPOSE);
-        block.extend_from_slice(b"vary: origin\r\n");
+/// The headers that pages may read.
+macro_rules! expose {
+    () => {
+        "access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts, x-livechain-cache\r\n"
+    };
+}
+
+impl Cors {
+    /// What the configuration says of an origin.
+    fn of(allowed: &[String], origin: Option<&[u8]>) -> Self {
+        if allowed.iter().any(|one| one == "*") {
+            return Self::Everyone;
+        }
+        let origin = origin.filter(|origin| http1::is_header_value(origin));
+        let at = origin.and_then(|origin| allowed.iter().position(|one| one.as_bytes() == origin));
+        at.map_or(Self::No, Self::Origin)
     }
-    block
+
+    /// The block of every answer where it is the same for all; empty otherwise.
+    pub const fn block(self) -> &'static [u8] {
+        match self {
+            Self::Everyone => concat!("access-control-allow-origin: *\r\n", expose!()).as_bytes(),
+            Self::No | Self::Origin(_) => b"",
+        }
+    }
+
+    /// Appends the headers that every answer gets.
+    pub fn write(self, out: &mut Vec<u8>, worker: &Worker) {
+        out.extend_from_slice(self.block());
+        if let Self::Origin(at) = self
+            && let Some(origin) = worker.epoch.config.server.cors.origins.get(at)
+            && http1::append_header(out, b"access-control-allow-origin", origin.as_bytes()).is_ok()
+        {
+            out.extend_from_slice(concat!(expose!(), "vary: origin\r\n").as_bytes());
+        }
+    }
 }

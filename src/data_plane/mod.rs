@@ -10,6 +10,7 @@
 //! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: accounts
 //! ```
 
+pub mod alarm;
 pub mod ask;
 pub mod asked;
 pub mod attempt;
@@ -30,6 +31,7 @@ pub mod pipeline;
 pub mod policies;
 pub mod prober;
 pub mod race;
+pub mod received;
 pub mod relay;
 pub mod reply;
 pub mod respond;

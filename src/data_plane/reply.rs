@@ -3,9 +3,9 @@
 use telemetry::RequestRefusal;
 use wire::http1::{self, BodyLength, Connection, ResponseParts};
 
-use super::incoming::Incoming;
+use super::incoming::{Cors, Incoming};
 use super::pipeline::{Explain, Served};
-use super::respond::{self, Refusal};
+use super::respond::{self, Refusal, Status};
 use super::worker::Worker;
 
 /// An answer that needs no call.
@@ -71,7 +71,13 @@ pub fn refusal(status: u16, why: RequestRefusal) -> Page {
 }
 
 /// Writes a page, head and body.
-pub fn write_page(out: &mut Vec<u8>, incoming: &Incoming, page: &Page, close: bool) {
+pub fn write_page(
+    out: &mut Vec<u8>,
+    worker: &Worker,
+    incoming: &Incoming,
+    page: &Page,
+    close: bool,
+) {
     let mut body = Vec::new();
     if let Some((code, message)) = page.error {
         respond::write_refusal(
@@ -83,7 +89,8 @@ pub fn write_page(out: &mut Vec<u8>, incoming: &Incoming, page: &Page, close: bo
             },
         );
     }
-    let mut extra = incoming.cors.clone();
+    let mut extra = Vec::new();
+    incoming.cors.write(&mut extra, worker);
     extra.extend_from_slice(&page.headers);
     let length = match page.status {
         204 => BodyLength::None,
@@ -106,7 +113,7 @@ pub fn write_page(out: &mut Vec<u8>, incoming: &Incoming, page: &Page, close: bo
     }
 }
 
-/// Writes the head of a served request; its body follows.
+/// Writes the head of a served request; its body, of so many bytes, follows.
 pub fn write_served(
     out: &mut Vec<u8>,
     worker: &Worker,
@@ -114,24 +121,15 @@ pub fn write_served(
     served: &Served,
     close: bool,
 ) {
-    let mut extra = incoming.cors.clone();
-    if let Some(seconds) = served.status.retry_after_s {
-        let mut digits = itoa::Buffer::new();
-        let value = digits.format(seconds).as_bytes();
-        let _ = http1::append_header(&mut extra, b"retry-after", value);
-    }
-    explain(&mut extra, worker, &served.explain, incoming);
-    http1::write_response_head(
+    let body = BodyLength::Known(served.body.len() as u64);
+    write_head(
         out,
-        &ResponseParts {
-            status: served.status.http,
-            version: incoming.version,
-            content_type: Some(b"application/json"),
-            body: BodyLength::Known(served.body.len() as u64),
-            connection: connection(close),
-            request_id: Some(incoming.request_id.as_bytes()),
-            extra_block: &extra,
-        },
+        worker,
+        incoming,
+        served.status,
+        &served.explain,
+        body,
+        close,
     );
 }
 
@@ -144,20 +142,50 @@ pub fn write_streamed(
     body: BodyLength,
     close: bool,
 ) {
-    let mut extra = incoming.cors.clone();
-    explain(&mut extra, worker, how, incoming);
+    write_head(out, worker, incoming, Status::OK, how, body, close);
+}
+
+fn write_head(
+    out: &mut Vec<u8>,
+    worker: &Worker,
+    incoming: &Incoming,
+    status: Status,
+    how: &Explain,
+    body: BodyLength,
+    close: bool,
+) {
+    // Nearly every answer has the same further headers, which need not be put together.
+    let usual = matches!(incoming.cors, Cors::No | Cors::Everyone)
+        && status.retry_after_s.is_none()
+        && !worker.epoch.config.server.explain;
+    let mut built = Vec::new();
+    if !usual {
+        built = rt::take_buffer();
+        incoming.cors.write(&mut built, worker);
+        retry_after(&mut built, status);
+        explain(&mut built, worker, how, incoming);
+    }
     http1::write_response_head(
         out,
         &ResponseParts {
-            status: 200,
+            status: status.http,
             version: incoming.version,
             content_type: Some(b"application/json"),
             body,
             connection: connection(close),
             request_id: Some(incoming.request_id.as_bytes()),
-            extra_block: &extra,
+            extra_block: if usual { incoming.cors.block() } else { &built },
         },
     );
+    rt::recycle(built);
+}
+
+fn retry_after(extra: &mut Vec<u8>, status: Status) {
+    if let Some(seconds) = status.retry_after_s {
+        let mut digits = itoa::Buffer::new();
+        let value = digits.format(seconds).as_bytes();
+        let _ = http1::append_header(extra, b"retry-after", value);
+    }
 }
 
 /// The explanation headers, where the operator wants them.

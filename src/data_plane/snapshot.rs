@@ -21,6 +21,7 @@ use super::route::Routes;
 use super::upstream::Upstream;
 use super::upstream::dial::Target;
 use super::upstream::pool::{Pool, PoolLimits};
+use super::upstream::reached::Marks;
 use crate::control::Epoch;
 
 /// A part of a path that is shorter is no key, and would match anywhere.
@@ -259,6 +260,7 @@ fn build_upstream(
             addresses: RefCell::new(Rc::from([])),
             tls,
         },
+        marks: Marks::default(),
         pool: Pool::new(PoolLimits {
             max_connections: share(configured.pool.max_connections),
             // One batch that is within its limit must fit into the line of its own shard.

@@ -1,24 +1,23 @@
-//! An allocator that counts what chosen threads ask it for. It hands everything on to the system's, and exists in this test
-//! binary alone: an allocator cannot be written without `unsafe`.
+//! An allocator that remembers what chosen threads asked it for, and where. It hands everything on to the system's, and exists in
+//! this test binary alone: an allocator cannot be written without `unsafe`.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 thread_local! {
     static COUNTED: Cell<bool> = const { Cell::new(false) };
 }
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-static TRACING: AtomicBool = AtomicBool::new(false);
-static TRACES: Mutex<Vec<Backtrace>> = Mutex::new(Vec::new());
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: Mutex<Vec<Backtrace>> = Mutex::new(Vec::new());
 
-/// Backtraces that are kept; enough to name the call sites of a few requests.
-const MAX_TRACES: usize = 256;
+/// Allocations that are kept; what makes more of them than this is no steady state.
+const MAX_KEPT: usize = 100_000;
 
 struct Counting;
 
@@ -55,64 +54,88 @@ unsafe impl GlobalAlloc for Counting {
 fn count() {
     // A thread that is ending has no flag any more, and is none of ours.
     let counted = COUNTED.try_with(Cell::get).unwrap_or(false);
-    if !counted {
+    if !counted || !COUNTING.load(Ordering::Relaxed) {
         return;
     }
-    ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-    if TRACING.load(Ordering::Relaxed) {
-        // Taking a backtrace allocates too.
-        let _ = COUNTED.try_with(|counted| counted.set(false));
-        let mut traces = TRACES.lock().unwrap_or_else(PoisonError::into_inner);
-        if traces.len() < MAX_TRACES {
-            traces.push(Backtrace::force_capture());
-        }
-        drop(traces);
-        let _ = COUNTED.try_with(|counted| counted.set(true));
+    // Taking a backtrace allocates too.
+    let _ = COUNTED.try_with(|counted| counted.set(false));
+    let mut allocations = ALLOCATIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if allocations.len() < MAX_KEPT {
+        allocations.push(Backtrace::force_capture());
     }
+    drop(allocations);
+    let _ = COUNTED.try_with(|counted| counted.set(true));
 }
 
-/// Counts this thread's allocations from now on.
+/// Counts this thread's allocations whenever [`during`] says so.
 pub fn count_this_thread() {
     COUNTED.with(|counted| counted.set(true));
 }
 
-/// Allocations of the counted threads so far; growing a block is one.
-pub fn allocations() -> u64 {
-    ALLOCATIONS.load(Ordering::Relaxed)
+/// The allocations of the counted threads while something is done; growing a block is one.
+pub fn during(what: impl FnOnce()) -> Vec<Place> {
+    COUNTING.store(true, Ordering::Relaxed);
+    what();
+    COUNTING.store(false, Ordering::Relaxed);
+    let traces = std::mem::take(&mut *ALLOCATIONS.lock().unwrap_or_else(PoisonError::into_inner));
+    traces.iter().map(Place::of).collect()
 }
 
-/// Remembers where the next allocations are asked for, or stops doing so.
-pub fn trace(on: bool) {
-    TRACING.store(on, Ordering::Relaxed);
+/// Where memory was asked for.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The functions that were under way, innermost first, those of the allocator left out.
+    functions: Vec<String>,
+    /// The files of this repository that they are in.
+    files: Vec<String>,
 }
 
-/// Where the traced allocations were asked for, the most frequent place first, and forgets them.
-pub fn places() -> String {
-    let traces = std::mem::take(&mut *TRACES.lock().unwrap_or_else(PoisonError::into_inner));
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    for trace in traces {
-        *places.entry(frames(&trace.to_string())).or_default() += 1;
+impl Place {
+    fn of(trace: &Backtrace) -> Self {
+        let text = trace.to_string();
+        let functions = text.lines().filter_map(|line| {
+            let (number, function) = line.trim().split_once(": ")?;
+            number.parse::<u32>().ok()?;
+            Some(function)
+        });
+        let files = text.lines().filter_map(|line| {
+            let (_, file) = line.trim().strip_prefix("at ")?.split_once("src/")?;
+            line.contains("./src/")
+                .then(|| file.split(':').next().unwrap_or_default().to_owned())
+        });
+        let of_the_allocator =
+            |function: &&str| ["count", "alloc", "__rust_alloc"].contains(function);
+        let described = |function: &&str| !function.starts_with("std::backtrace");
+        Self {
+            functions: functions
+                .filter(described)
+                .skip_while(of_the_allocator)
+                .take(8)
+                .map(str::to_owned)
+                .collect(),
+            files: files.collect(),
+        }
     }
-    let mut places: Vec<_> = places.into_iter().collect();
-    places.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
-    let lines = places
-        .iter()
-        .map(|(place, times)| format!("{times} ×\n{place}\n"));
-    lines.collect()
+
+    /// Whether code of any other file than these had a part in it.
+    pub fn is_beyond(&self, files: &[&str]) -> bool {
+        self.files
+            .iter()
+            .any(|file| !files.contains(&file.as_str()))
+    }
 }
 
-/// The frames of a backtrace that say something: those with a file of this repository, innermost first.
-fn frames(trace: &str) -> String {
-    let lines: Vec<&str> = trace.lines().map(str::trim).collect();
-    let pairs = lines.windows(2).filter_map(|pair| match pair {
-        [function, file] if file.starts_with("at ") => Some((*function, *file)),
-        _ => None,
+/// The places in words, the most frequent first.
+pub fn told(places: &[Place]) -> String {
+    let mut times: BTreeMap<&Place, usize> = BTreeMap::new();
+    for place in places {
+        *times.entry(place).or_default() += 1;
+    }
+    let mut times: Vec<_> = times.into_iter().collect();
+    times.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    let lines = times.iter().map(|(place, times)| {
+        let (functions, files) = (place.functions.join("\n      < "), place.files.join(", "));
+        format!("{times} x {functions}\n      in {files}\n")
     });
-    let telling = pairs.filter(|(function, file)| {
-        !file.contains("counting.rs") && !file.contains("/rustc/") && !function.contains("core::")
-    });
-    let told = telling
-        .take(6)
-        .map(|(function, file)| format!("    {function}\n        {file}\n"));
-    told.collect()
+    lines.collect()
 }

@@ -5,7 +5,6 @@
 //! Dropping the future at any point closes the connection: an exchange that did not end cleanly
 //! leaves nothing that the next one could trip over.
 
-use std::cell::Cell;
 use std::io;
 
 use engine::fault::{Fault, FaultClass};
@@ -15,9 +14,12 @@ use wire::http1::{self, HeadLimits, ResponseHead};
 use wire::response::{Front, ResultStream};
 
 use super::Upstream;
+use super::arrived::Arrived;
 use super::body::{Body, BodyFault, HoldBudget, charge};
 use super::dial::{DialError, dial};
 use super::pool::{PoolFull, Slot};
+pub use super::reached::Reached;
+use super::reached::Stage;
 
 /// Interim (1xx) heads that are skipped before an answer; more is an upstream playing games.
 const MAX_INTERIM_HEADS: usize = 8;
@@ -47,58 +49,6 @@ pub struct AnswerLimits {
     pub share_bytes: usize,
     /// A longer answer is refused, or cut if it did not say its length.
     pub max_response_bytes: usize,
-}
-
-/// How far an exchange got and what it moved; read when it has ended, or its time has run out.
-#[derive(Default)]
-pub struct Reached {
-    stage: Cell<Stage>,
-    began_connect_ns: Cell<u64>,
-    /// How a connect ended, and how long it took, if there was one.
-    pub connect: Cell<Option<(ConnectOutcome, u64)>>,
-    /// When the first byte of the answer came, on [`rt::now`].
-    pub first_byte_ns: Cell<Option<u64>>,
-    /// Bytes sent, the head included.
-    pub sent_bytes: Cell<u64>,
-    /// Bytes received, the head included.
-    pub received_bytes: Cell<u64>,
-    /// The queue for a connection was full.
-    pub refused_by_pool: Cell<bool>,
-}
-
-/// The stages of an exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Stage {
-    #[default]
-    Pool,
-    Connect,
-    Sent,
-    Answer,
-}
-
-impl Reached {
-    fn received(&self, bytes: usize) {
-        self.received_bytes
-            .set(self.received_bytes.get() + bytes as u64);
-    }
-
-    fn connect_ended(&self, outcome: ConnectOutcome) {
-        let took_ns = rt::now().saturating_sub(self.began_connect_ns.get());
-        self.connect.set(Some((outcome, took_ns / 1000)));
-    }
-
-    /// The fault of an exchange whose time ran out at this point.
-    pub fn timeout(&self) -> Fault {
-        match self.stage.get() {
-            Stage::Pool => Fault::unsent(FaultClass::Overloaded, "timeout_pool"),
-            Stage::Connect => {
-                self.connect_ended(ConnectOutcome::Timeout);
-                Fault::unsent(FaultClass::Timeout, "timeout_connect")
-            }
-            Stage::Sent => Fault::new(FaultClass::Timeout, "timeout_first_byte"),
-            Stage::Answer => Fault::new(FaultClass::Timeout, "timeout_body"),
-        }
-    }
 }
 
 /// What the head of an answer says, beyond framing.
@@ -235,15 +185,14 @@ pub async fn exchange(
     let conn = match pooled {
         Some(conn) => conn,
         None => {
-            reached.stage.set(Stage::Connect);
-            reached.began_connect_ns.set(rt::now());
+            reached.connect_began();
             let (outcome, made) = connect(upstream).await;
             reached.connect_ended(outcome);
             slot.connected();
             made.map_err(Broken::Fault)?
         }
     };
-    reached.stage.set(Stage::Sent);
+    reached.at(Stage::Sent);
     match converse(upstream, outgoing, limits, reached, conn, slot).await {
         Err(Broken::Stale) if !reused => Err(Broken::Fault(Fault::new(
             FaultClass::Transport,
@@ -330,14 +279,14 @@ async fn converse(
     if conn.send(request).await.is_err() {
         return Err(Broken::Stale);
     }
-    let mut inbox = rt::take_buffer();
-    let head = read_head(&conn, &mut inbox, reached).await?;
+    let (head, arrived) = read_head(&conn, reached).await?;
     let mut body = Body::new(head.framing, head.coding, limits.max_response_bytes)
         .map_err(|fault| Broken::Fault(body_fault(fault)))?;
     let stated_bytes = body.stated_left();
     let mut held = Held::new(outgoing.budget);
-    held.take(&mut body, inbox.get(head.head_bytes..).unwrap_or_default())?;
-    rt::recycle(inbox);
+    held.take(&mut body, arrived.unread())?;
+    // A connection that has lent bytes out is not quiet.
+    drop(arrived);
     let facts = head.facts;
     let mut may_stream = outgoing
         .stream_id
@@ -389,35 +338,29 @@ struct Head {
     framing: http1::ResponseFraming,
     coding: http1::ContentEncoding,
     keep_alive: bool,
-    head_bytes: usize,
 }
 
-/// Receives until the head of the answer is whole; it is at the front of `inbox` then.
-async fn read_head(
-    conn: &InExchange,
-    inbox: &mut Vec<u8>,
-    reached: &Reached,
-) -> Result<Head, Broken> {
+/// Receives until the head of the answer is whole; gives it with what came behind it.
+async fn read_head(conn: &InExchange, reached: &Reached) -> Result<(Head, Arrived), Broken> {
     let limits = HeadLimits::default();
     let fault = |rule| Broken::Fault(Fault::new(FaultClass::Transport, rule));
     let mut interim_heads = 0;
+    let mut arrived = Arrived::default();
     loop {
         match conn.recv().await {
             Ok(Some(chunk)) => {
                 reached.received(chunk.len());
-                inbox.extend_from_slice(&chunk);
+                arrived.take_in(chunk);
             }
-            Ok(None) | Err(_) if inbox.is_empty() && interim_heads == 0 => {
+            Ok(None) | Err(_) if arrived.unread().is_empty() && interim_heads == 0 => {
                 return Err(Broken::Stale);
             }
             Ok(None) | Err(_) => return Err(fault("closed_in_head")),
         }
-        if reached.stage.replace(Stage::Answer) != Stage::Answer {
-            reached.first_byte_ns.set(Some(rt::now()));
-        }
+        reached.answer_began();
         loop {
-            let head =
-                http1::parse_response_head(inbox, false, &limits).map_err(|_| fault("bad_head"))?;
+            let head = http1::parse_response_head(arrived.unread(), false, &limits)
+                .map_err(|_| fault("bad_head"))?;
             match head {
                 None => break,
                 Some(head) if head.interim => {
@@ -426,9 +369,13 @@ async fn read_head(
                         return Err(fault("too_many_interim_heads"));
                     }
                     let skip = head.head_bytes;
-                    inbox.drain(..skip);
+                    arrived.forget(skip);
                 }
-                Some(head) => return Ok(keep(&head)),
+                Some(head) => {
+                    let (kept, bytes) = (keep(&head), head.head_bytes);
+                    arrived.forget(bytes);
+                    return Ok((kept, arrived));
+                }
             }
         }
     }
@@ -441,15 +388,14 @@ fn keep(head: &ResponseHead<'_>) -> Head {
             .windows(4)
             .any(|window| window.eq_ignore_ascii_case(b"json"))
     });
-    let now_s = rt::clock::unix_s();
     let retry_after_s = head
         .retry_after
-        .and_then(|raw| http1::parse_retry_after(raw, now_s))
+        .and_then(|raw| http1::parse_retry_after(raw, rt::clock::unix_s()))
         .or_else(|| {
             // A reset hint on an answer that is no throttle only says when a window turns over.
             head.rate_limit_reset
                 .filter(|_| head.status == 429)
-                .and_then(|raw| http1::parse_rate_limit_reset(raw, now_s))
+                .and_then(|raw| http1::parse_rate_limit_reset(raw, rt::clock::unix_s()))
         });
     Head {
         facts: Facts {
@@ -460,7 +406,6 @@ fn keep(head: &ResponseHead<'_>) -> Head {
         framing: head.framing,
         coding: head.content_encoding,
         keep_alive: head.keep_alive,
-        head_bytes: head.head_bytes,
     }
 }
 

@@ -25,6 +25,14 @@ pub enum Bytes {
     Shared(Rc<Vec<u8>>),
 }
 
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        if let Self::Own(bytes) = self {
+            rt::recycle(std::mem::take(bytes));
+        }
+    }
+}
+
 impl Bytes {
     /// As a slice.
     pub fn as_slice(&self) -> &[u8] {
@@ -121,7 +129,11 @@ pub fn judge_one(
 ) -> Judged {
     match parse_reply(&body, expected_id) {
         Ok(reply) => judge_reply(upstream, asked, facts, Bytes::Own(body), reply, scratch),
-        Err(fault) => Judged::fault(unreadable(upstream, facts, &body, fault)),
+        Err(fault) => {
+            let fault = unreadable(upstream, facts, &body, fault);
+            rt::recycle(body);
+            Judged::fault(fault)
+        }
     }
 }
 

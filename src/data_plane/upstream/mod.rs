@@ -1,12 +1,14 @@
 //! Everything between a call that has been decided and its judged answer: connections, exchanges,
 //! judgement. It never chooses an upstream.
 
+pub mod arrived;
 pub mod body;
 pub mod dial;
 pub mod exchange;
 pub mod inflate;
 pub mod judge;
 pub mod pool;
+pub mod reached;
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -31,6 +33,8 @@ pub struct Upstream {
     pub target: dial::Target,
     /// The connections.
     pub pool: Rc<Pool>,
+    /// For its exchanges.
+    pub marks: reached::Marks,
     /// The head of every request up to the length's value ([`wire::http1::write_request_prefix`]).
     pub request_prefix: Vec<u8>,
     /// How long a connect, TLS included, may take.
