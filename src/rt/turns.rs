@@ -1,5 +1,6 @@
-//! The driver's loop: tasks run until none is runnable, then the ring turns. Hot, it waits on its ring directly;
-//! or looks at it for a while first; idle, it parks in the executor on the eventfd of the ring. It never parks while the kernel has more to hand over.
+//! The driver's loop: tasks run until none is runnable, then the ring turns. Hot, it waits on its ring directly, and
+//! looks at it for a moment before; idle, it parks in the executor on the eventfd of the ring. It never parks while
+//! the kernel has more to hand over.
 
 use std::future::poll_fn;
 use std::io;
