@@ -23,6 +23,16 @@ pub struct Counters {
     pub accept_pauses: u64,
     /// System calls on the shard's ring.
     pub enters: u64,
+    /// Those of them that were allowed to sleep.
+    pub waits: u64,
+    /// Times that the shard looked at its ring for a moment rather than sleep at once.
+    pub spins: u64,
+    /// Those of them that made the sleep unnecessary.
+    pub spins_paid: u64,
+    /// Turns of the ring.
+    pub turns: u64,
+    /// Times that a task was polled.
+    pub polls: u64,
     /// Times that the shard slept in its executor instead of on its ring.
     pub parks: u64,
     /// Sends that met a full socket and went on as one that waits.
@@ -51,6 +61,11 @@ pub fn counters() -> Counters {
         accepted: driver.counters.accepted,
         accept_pauses: driver.counters.accept_pauses,
         enters: driver.counters.enters,
+        waits: driver.counters.waits,
+        spins: driver.counters.spins,
+        spins_paid: driver.counters.spins_paid,
+        turns: driver.counters.turns,
+        polls: shard.polls.get(),
         parks: shard.parks.get(),
         full_sockets: driver.counters.full_sockets,
         starvations: driver.counters.starvations,

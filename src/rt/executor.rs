@@ -148,7 +148,11 @@ where
         };
         Shard::set_current(Some(shard.clone()));
         let housekeeping = glommio::spawn_local(keep_house(shard.clone(), options.housekeeping));
-        let driver = glommio::spawn_local(turns::drive(shard, bed, options.direct_wait));
+        let driver = glommio::spawn_local(turns::drive(
+            shard,
+            bed,
+            options.direct_wait || options.busy_poll,
+        ));
         // The starter may be gone; the shard runs regardless.
         let _ = started.send(Ok(()));
         let ring_broke = async {
@@ -182,6 +186,8 @@ fn prepare(options: &Options) -> std::io::Result<(Rc<Shard>, Bed)> {
         held_chunks: options.held_chunks.max(1),
         flush_ns: nanos(options.flush_timeout),
         linger_ns: nanos(options.linger_timeout),
+        spin_ns: nanos(options.spin),
+        busy_poll: options.busy_poll,
     };
     let bell = Arc::new(Bell::new()?);
     let eventfd = doorbell::eventfd()?;

@@ -17,6 +17,12 @@ pub struct Options {
     pub held_chunks: u32,
     /// Whether a shard with traffic waits on its ring directly rather than parking in the executor after each turn.
     pub direct_wait: bool,
+    /// How long a shard with traffic looks at its ring before it sleeps, where that has paid lately; zero never looks.
+    /// What a sleep and the wake-up cost is about right; on a virtual machine that is 20 µs and more.
+    pub spin: Duration,
+    /// Never sleep at all, with traffic or without: the shard spends its core, and answers sooner. The executor gets its
+    /// turns all the same.
+    pub busy_poll: bool,
     /// The period of the executor's standing timer, which bounds how long any lost wake-up could last. Tests that
     /// look for lost wake-ups make it long.
     pub housekeeping: Duration,
@@ -37,6 +43,8 @@ impl Default for Options {
             buffer_bytes: 4096,
             held_chunks: 16,
             direct_wait: true,
+            spin: Duration::from_micros(20),
+            busy_poll: false,
             housekeeping: Duration::from_millis(100),
             flush_timeout: Duration::from_secs(30),
             linger_timeout: Duration::from_secs(2),

@@ -88,6 +88,12 @@ impl Shard {
             .map(|(turn, _)| turn)
     }
 
+    /// A turn that waits for completions, at most a tick.
+    pub(crate) fn wait(&self) -> io::Result<Turn> {
+        let due_ns = self.wheel.borrow().next_ns().unwrap_or(u64::MAX);
+        self.turn(Wait::Tick { due_ns })
+    }
+
     /// Like [`Driver::ready_to_park`], for the earliest deadline of the wheel.
     pub(crate) fn ready_to_park(&self) -> io::Result<(Turn, bool)> {
         let due_ns = self.wheel.borrow().next_ns();

@@ -1,5 +1,6 @@
-//! The driver's loop: tasks run until none is runnable, then the ring turns. Hot, it waits on its ring directly;
-//! idle, it parks in the executor on the ring's eventfd. It never parks while the kernel has more to hand over.
+//! The driver's loop: tasks run until none is runnable, then the ring turns. Hot, it waits on its ring directly, and
+//! looks at it for a moment before; idle, it parks in the executor on the eventfd of the ring. It never parks while
+//! the kernel has more to hand over.
 
 use std::future::poll_fn;
 use std::io;
@@ -70,14 +71,18 @@ pub(crate) async fn drive(shard: Rc<Shard>, mut bed: Bed, direct_wait: bool) -> 
 
 async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> io::Result<()> {
     let mut quiet_ticks = QUIET_TICKS;
+    let busy_poll = shard.look(|driver| driver.patience.is_endless());
+    if busy_poll {
+        shard.with(|driver| driver.arm_tick());
+    }
     loop {
         let runnable = !tasks_rest(shard).await;
-        let hot = direct_wait && quiet_ticks < QUIET_TICKS;
-        let mut turn = shard.turn(if hot && !runnable {
-            Wait::Tick
+        let hot = direct_wait && (busy_poll || quiet_ticks < QUIET_TICKS);
+        let mut turn = if hot && !runnable {
+            shard.wait()?
         } else {
-            Wait::Poll
-        })?;
+            shard.turn(Wait::Poll)?
+        };
         let idle = turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable;
         if turn.ticked {
             bed.reactor_pass(shard).await?;

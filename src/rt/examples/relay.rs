@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rt::{Chunk, ListenOptions, Listener, Options, Stream};
 
@@ -91,6 +92,26 @@ async fn serve(client: Stream, upstream: SocketAddr, pool: Pool) -> io::Result<(
     Ok(())
 }
 
+/// Says once a second what the runtime did.
+async fn report() {
+    let mut before = rt::counters();
+    loop {
+        rt::sleep_until(rt::now() + 1_000_000_000).await;
+        let now = rt::counters();
+        eprintln!(
+            "turns {} polls {} enters {} waits {} spins {} paid {} parks {}",
+            now.turns - before.turns,
+            now.polls - before.polls,
+            now.enters - before.enters,
+            now.waits - before.waits,
+            now.spins - before.spins,
+            now.spins_paid - before.spins_paid,
+            now.parks - before.parks,
+        );
+        before = now;
+    }
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, listen, upstream, rest @ ..] = &arguments[..] else {
@@ -99,10 +120,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (listen, upstream): (SocketAddr, SocketAddr) = (listen.parse()?, upstream.parse()?);
     let cpu = rest.first().map(|core| core.parse()).transpose()?;
     let direct_wait = std::env::var_os("NO_DIRECT_WAIT").is_none();
+    let busy_poll = std::env::var_os("BUSY_POLL").is_some();
+    let spin = std::env::var("SPIN_NS").ok().map(|spin| spin.parse());
+    let spin = spin
+        .transpose()?
+        .map_or(Options::default().spin, Duration::from_nanos);
     let shard = rt::spawn_shard(
         Options {
             cpu,
             direct_wait,
+            busy_poll,
+            spin,
             ..Options::default()
         },
         move || async move {
@@ -111,6 +139,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Ok(listener) => listener,
                 Err(error) => return eprintln!("{listen}: {error}"),
             };
+            if std::env::var_os("STATS").is_some() {
+                rt::spawn(report()).detach();
+            }
             while let Ok((client, _)) = listener.accept().await {
                 let pool = pool.clone();
                 rt::spawn(async move {

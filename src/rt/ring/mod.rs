@@ -5,6 +5,7 @@
 pub(crate) mod acceptor;
 mod buffers;
 mod dial;
+mod patience;
 pub(crate) mod receive;
 pub(crate) mod slab;
 pub(crate) mod socket;
@@ -26,6 +27,7 @@ use crate::clock;
 use crate::doorbell::Bell;
 use acceptor::Acceptor;
 use buffers::Buffers;
+use patience::Patience;
 use slab::{Key, Slab};
 use socket::Socket;
 use standing::{Standing, TICK_NS};
@@ -38,6 +40,8 @@ pub(crate) struct Limits {
     pub(crate) held_chunks: u32,
     pub(crate) flush_ns: u64,
     pub(crate) linger_ns: u64,
+    pub(crate) spin_ns: u64,
+    pub(crate) busy_poll: bool,
 }
 
 /// What is counted; see `counters::Counters` for the meanings.
@@ -47,6 +51,10 @@ pub(crate) struct Tally {
     pub(crate) accepted: u64,
     pub(crate) accept_pauses: u64,
     pub(crate) enters: u64,
+    pub(crate) waits: u64,
+    pub(crate) spins: u64,
+    pub(crate) spins_paid: u64,
+    pub(crate) turns: u64,
     pub(crate) full_sockets: u64,
     pub(crate) starvations: u64,
     pub(crate) pieces_moved: u64,
@@ -57,8 +65,8 @@ pub(crate) struct Tally {
 pub(crate) enum Wait {
     /// Not at all.
     Poll,
-    /// Until there is one, at most a tick.
-    Tick,
+    /// Until there is one, at most a tick; looking for one, if that is what the wait begins with, ends at `due_ns`.
+    Tick { due_ns: u64 },
 }
 
 /// What a turn saw.
@@ -100,6 +108,7 @@ pub(crate) struct Driver {
     batch: Vec<cqueue::Entry>,
     spare: Vec<Vec<u8>>,
     pub(crate) ringers: Waiters,
+    pub(crate) patience: Patience,
     bell: Arc<Bell>,
     tick: Standing,
     tick_unsupported: bool,
@@ -157,6 +166,7 @@ impl Driver {
             batch: Vec::new(),
             spare: Vec::new(),
             ringers: Waiters::default(),
+            patience: Patience::new(limits.spin_ns, limits.busy_poll),
             bell,
             tick: Standing::default(),
             tick_unsupported: false,
@@ -199,12 +209,13 @@ impl Driver {
         self.relieve_buffers();
         self.submit_dirty();
         self.buffers.publish();
+        self.counters.turns += 1;
         let submitted = self.enter(wait)?;
         self.now_ns = clock::begin_turn();
         let mut turn = self.reap();
         turn.unfinished |= !submitted;
         // Without a tick of its own in the ring, a wait that brought nothing was one.
-        turn.ticked |= wait == Wait::Tick && self.tick_unsupported && turn.events == 0;
+        turn.ticked |= wait != Wait::Poll && self.tick_unsupported && turn.events == 0;
         if submitted {
             self.settle_sends();
         }
@@ -221,16 +232,39 @@ impl Driver {
                 break;
             }
         }
-        self.counters.enters += 1;
         // A tick that did not fit into the queue would not end a wait.
-        let wait = if self.backlog.is_empty() {
+        let mut wait = if self.backlog.is_empty() {
             wait
         } else {
             Wait::Poll
         };
+        let mut collected = false;
+        if let Wait::Tick { due_ns } = wait
+            && self.looks_first()
+        {
+            // What is queued goes out before, so that whoever is to answer can begin.
+            if !self.ring.submission().is_empty() {
+                self.enter_once(Wait::Poll)?;
+                collected = !self.ring.completion().is_empty();
+            }
+            if !collected && self.look(due_ns) {
+                wait = Wait::Poll;
+            }
+        }
+        if !collected {
+            self.enter_once(wait)?;
+        }
+        let submission = self.ring.submission();
+        Ok(submission.is_empty() && !submission.cq_overflow() && self.backlog.is_empty())
+    }
+
+    /// One system call: hands over what is queued, and waits as told.
+    fn enter_once(&mut self, wait: Wait) -> io::Result<()> {
+        self.counters.enters += 1;
+        self.counters.waits += u64::from(wait != Wait::Poll);
         let result = match wait {
-            Wait::Tick if self.tick.is_armed() => self.ring.submitter().submit_and_wait(1),
-            Wait::Tick => {
+            Wait::Tick { .. } if self.tick.is_armed() => self.ring.submitter().submit_and_wait(1),
+            Wait::Tick { .. } => {
                 let args = types::SubmitArgs::new().timespec(&self.tick_period);
                 self.ring.submitter().submit_with_args(1, &args)
             }
@@ -245,15 +279,16 @@ impl Driver {
                 }
             }
         };
-        if let Err(error) = result {
-            match error.raw_os_error() {
+        match result {
+            Ok(_) => Ok(()),
+            Err(error) => match error.raw_os_error() {
                 // Interrupted, timed out, or short of memory or room in the completion queue for a moment.
-                Some(libc::EINTR | libc::ETIME | libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {}
-                _ => return Err(error),
-            }
+                Some(libc::EINTR | libc::ETIME | libc::EAGAIN | libc::EBUSY | libc::ENOMEM) => {
+                    Ok(())
+                }
+                _ => Err(error),
+            },
         }
-        let submission = self.ring.submission();
-        Ok(submission.is_empty() && !submission.cq_overflow() && self.backlog.is_empty())
     }
 
     fn reap(&mut self) -> Turn {
@@ -329,7 +364,7 @@ impl Driver {
             self.begin_close(key);
         }
         while self.is_flushing() && clock::read() < flush_until_ns {
-            if self.turn(Wait::Tick).is_err() {
+            if self.turn(Wait::Tick { due_ns: u64::MAX }).is_err() {
                 break;
             }
         }
@@ -339,7 +374,7 @@ impl Driver {
         // Cancellations complete within microseconds; the bound is for a kernel that does not keep its word.
         let give_up_ns = clock::read().saturating_add(1_000_000_000);
         while (self.sockets.len() > 0 || self.acceptors.len() > 0) && clock::read() < give_up_ns {
-            if self.turn(Wait::Tick).is_err() {
+            if self.turn(Wait::Tick { due_ns: u64::MAX }).is_err() {
                 break;
             }
         }
