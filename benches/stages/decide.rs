@@ -141,7 +141,7 @@ fn dimensions() -> Arc<Dimensions> {
 /// What a forwarded request makes a shard record.
 fn record(times: u64) {
     let mut recorder = Recorder::new(dimensions(), 0);
-    let method = lookup(b"eth_getBalance").as_usize();
+    let method = lookup(b"eth_getBalance").index();
     let took = |index: u64| 100 + index % 100;
     for index in 0..times {
         recorder.client_bytes(240, 170);

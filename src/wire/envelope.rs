@@ -258,62 +258,133 @@ fn parse_item(
     cursor.pass();
     let mut members = Members::default();
     let mut first = true;
-    while let Some(key) = cursor.key(first)? {
+    while let Some(member) = members.next(cursor, body, first)? {
         first = false;
-        members.take(cursor, body, key, levels + 1)?;
+        members.take(cursor, body, member, levels + 1)?;
     }
     let raw = Span::new(start, cursor.at());
     let (id, kind) = members.judge(body, limits);
     Ok(Item { raw, id, kind })
 }
 
+/// The members of a call that mean something.
+#[derive(Clone, Copy)]
+enum Member {
+    Version,
+    Id,
+    Method,
+    Params,
+    Other,
+}
+
+impl Member {
+    /// In their usual spelling.
+    const USUAL: [(&[u8], Self); 4] = [
+        (b"\"id\":", Self::Id),
+        (b"\"jsonrpc\":", Self::Version),
+        (b"\"method\":", Self::Method),
+        (b"\"params\":", Self::Params),
+    ];
+
+    /// The member of that name, in whatever spelling.
+    fn named(body: &[u8], key: Text) -> Self {
+        if spells(body, key, b"method") {
+            Self::Method
+        } else if spells(body, key, b"id") {
+            Self::Id
+        } else if spells(body, key, b"params") {
+            Self::Params
+        } else if spells(body, key, b"jsonrpc") {
+            Self::Version
+        } else {
+            Self::Other
+        }
+    }
+}
+
 impl Members {
-    /// Takes the member `key`, at whose value the cursor stands.
+    /// Which member comes next, leaving the cursor at its value; `None` behind the closing brace.
+    #[inline]
+    fn next(
+        &mut self,
+        cursor: &mut Cursor<'_, REQUEST_WORDS>,
+        body: &[u8],
+        first: bool,
+    ) -> Result<Option<Member>, FaultAt> {
+        for (name, member) in Member::USUAL {
+            if cursor.took_key(first, name) {
+                return Ok(Some(member));
+            }
+        }
+        let Some(key) = cursor.key(first)? else {
+            return Ok(None);
+        };
+        self.unusual |= key.escaped;
+        Ok(Some(Member::named(body, key)))
+    }
+
+    /// Takes a member, at whose value the cursor stands.
+    #[inline]
     fn take(
         &mut self,
         cursor: &mut Cursor<'_, REQUEST_WORDS>,
         body: &[u8],
-        key: Text,
+        member: Member,
         levels: usize,
     ) -> Result<(), FaultAt> {
-        self.unusual |= key.escaped;
-        if spells(body, key, b"method") {
-            let method = match cursor.peek() {
-                Some(b'"') => Some(cursor.text()?),
-                _ => {
-                    cursor.value(levels)?;
-                    None
-                }
-            };
-            self.duplicate |= self.method.is_some();
-            self.method.get_or_insert(method);
-        } else if spells(body, key, b"id") {
-            let id = cursor.value(levels)?;
-            self.duplicate_id |= self.id.is_some();
-            self.id.get_or_insert(id);
-        } else if spells(body, key, b"params") {
-            let params = cursor.value(levels)?;
-            self.duplicate |= self.params.is_some();
-            self.params.get_or_insert(params);
-        } else if spells(body, key, b"jsonrpc") {
-            let right = match cursor.peek() {
-                Some(b'"') => {
-                    let version = cursor.text()?;
-                    self.unusual |= version.escaped;
-                    spells(body, version, b"2.0")
-                }
-                _ => {
-                    cursor.value(levels)?;
-                    false
-                }
-            };
-            self.duplicate |= self.version.is_some();
-            self.version.get_or_insert(right);
-        } else {
-            self.unusual = true;
-            cursor.value(levels)?;
+        match member {
+            Member::Method => {
+                let method = match cursor.peek() {
+                    Some(b'"') => Some(cursor.text()?),
+                    _ => {
+                        cursor.value(levels)?;
+                        None
+                    }
+                };
+                self.duplicate |= self.method.is_some();
+                self.method.get_or_insert(method);
+            }
+            Member::Id => {
+                let id = cursor.value(levels)?;
+                self.duplicate_id |= self.id.is_some();
+                self.id.get_or_insert(id);
+            }
+            Member::Params => {
+                let params = cursor.value(levels)?;
+                self.duplicate |= self.params.is_some();
+                self.params.get_or_insert(params);
+            }
+            Member::Version => {
+                let right = self.version(cursor, body, levels)?;
+                self.duplicate |= self.version.is_some();
+                self.version.get_or_insert(right);
+            }
+            Member::Other => {
+                self.unusual = true;
+                cursor.value(levels)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whether the version at the cursor is the right one.
+    #[inline]
+    fn version(
+        &mut self,
+        cursor: &mut Cursor<'_, REQUEST_WORDS>,
+        body: &[u8],
+        levels: usize,
+    ) -> Result<bool, FaultAt> {
+        if cursor.took(b"\"2.0\"") {
+            return Ok(true);
+        }
+        if cursor.peek() != Some(b'"') {
+            cursor.value(levels)?;
+            return Ok(false);
+        }
+        let version = cursor.text()?;
+        self.unusual |= version.escaped;
+        Ok(spells(body, version, b"2.0"))
     }
 
     /// The id to answer under, and what the object is. The order of the questions is go-ethereum's: without a right
@@ -339,7 +410,11 @@ impl Members {
         if method.span.is_empty() {
             return invalid(Why::Method);
         }
-        if unescaped_len(method.span.of(body)) > limits.max_method_bytes {
+        let method_bytes = match method.escaped {
+            false => method.span.len(),
+            true => unescaped_len(method.span.of(body)),
+        };
+        if method_bytes > limits.max_method_bytes {
             return invalid(Why::MethodTooLong);
         }
         let null_params = self.params.is_some_and(|params| params.of(body) == b"null");

@@ -1,7 +1,7 @@
 //! A place in a whole text, for the parsers that want to know where members lie. Validates everything that it passes.
 
-use super::scanner::{Progress, Scanner};
-use super::string::{InString, string_end};
+use super::scanner::{Progress, Resume, Scanner};
+use super::string::{InString, plain_string_end, string_end};
 use super::{Fault, FaultAt};
 use crate::Span;
 
@@ -52,6 +52,36 @@ impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
         self.at += 1;
     }
 
+    /// Passes `literal` if it stands here.
+    #[inline]
+    pub(crate) fn took(&mut self, literal: &[u8]) -> bool {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let there = rest.starts_with(literal);
+        if there {
+            self.at += literal.len();
+        }
+        there
+    }
+
+    /// As [`Self::key`], for a key in its usual spelling, which costs a comparison: `name` has its quotes and its colon. False,
+    /// and nothing passed, if something else stands here.
+    #[inline]
+    pub(crate) fn took_key(&mut self, first: bool, name: &[u8]) -> bool {
+        let from = match (first, self.bytes.get(self.at..)) {
+            (true, _) => self.at,
+            (false, Some([b',', b' ', ..])) => self.at + 2,
+            (false, Some([b',', ..])) => self.at + 1,
+            (false, _) => return false,
+        };
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        let there = rest.starts_with(name);
+        if there {
+            self.at = from + name.len();
+            self.peek();
+        }
+        there
+    }
+
     /// The fault of whatever stands here.
     pub(crate) fn unexpected(&self) -> FaultAt {
         let fault = if self.at >= self.bytes.len() {
@@ -91,11 +121,64 @@ impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
             Some(b'"') => {
                 self.text()?;
             }
-            Some(b'{' | b'[') => self.scan(Scanner::<WORDS>::below(levels))?,
+            Some(b'[') => self.array(levels)?,
+            Some(b'{') => self.scan(Scanner::<WORDS>::below(levels))?,
+            Some(b'1'..=b'9') => self.number()?,
             // A scalar needs no stack.
             _ => self.scan(Scanner::<0>::new())?,
         }
         Ok(Span::new(start, self.at))
+    }
+
+    /// A number that does not begin with a zero or a sign: nearly always all of it is digits.
+    #[inline]
+    fn number(&mut self) -> Result<(), FaultAt> {
+        let mut end = self.at + 1;
+        while self.bytes.get(end).is_some_and(u8::is_ascii_digit) {
+            end += 1;
+        }
+        match self.bytes.get(end) {
+            Some(b',' | b'}' | b']') => {
+                self.at = end;
+                Ok(())
+            }
+            _ => self.scan(Scanner::<0>::new()),
+        }
+    }
+
+    /// An array that begins here. Most are of plain strings only, and need no scanner; where something else comes, it goes on.
+    #[inline]
+    fn array(&mut self, levels: usize) -> Result<(), FaultAt> {
+        if levels >= WORDS * 64 {
+            return self.scan(Scanner::<WORDS>::below(levels));
+        }
+        let mut resume = Resume::First;
+        self.at += 1;
+        loop {
+            if resume == Resume::Next && self.bytes.get(self.at) == Some(&b' ') {
+                self.at += 1;
+            }
+            if self.bytes.get(self.at) != Some(&b'"') {
+                break;
+            }
+            let Some(end) = plain_string_end(self.bytes, self.at + 1) else {
+                break;
+            };
+            self.at = end;
+            resume = match self.bytes.get(end) {
+                Some(b',') => Resume::Next,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                _ => {
+                    resume = Resume::After;
+                    break;
+                }
+            };
+            self.at += 1;
+        }
+        self.scan(Scanner::<WORDS>::in_array(levels, resume))
     }
 
     fn scan<const N: usize>(&mut self, mut scanner: Scanner<N>) -> Result<(), FaultAt> {

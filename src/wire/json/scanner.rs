@@ -39,6 +39,17 @@ enum State {
     Done,
 }
 
+/// Where in an array a scanner takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// Behind the bracket.
+    First,
+    /// Behind a comma.
+    Next,
+    /// Behind an element.
+    After,
+}
+
 /// Where in a number (RFC 8259 §6) a byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Number {
@@ -124,6 +135,18 @@ impl<const WORDS: usize> Scanner<WORDS> {
             max_depth: (WORDS * 64).saturating_sub(levels),
             objects: [0; WORDS],
         }
+    }
+
+    /// A scanner within an array that itself lies `levels` deep, fewer than the limit.
+    pub(super) const fn in_array(levels: usize, resume: Resume) -> Self {
+        let mut scanner = Self::below(levels);
+        scanner.depth = 1;
+        scanner.state = match resume {
+            Resume::First => State::ArrayFirst,
+            Resume::Next => State::Value,
+            Resume::After => State::After,
+        };
+        scanner
     }
 
     /// Takes the next slice.

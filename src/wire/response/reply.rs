@@ -101,7 +101,14 @@ pub(super) enum Member {
 }
 
 impl Member {
-    /// The member of that name.
+    /// Those of a result, in their usual spelling.
+    const USUAL: [(&[u8], Self); 3] = [
+        (b"\"jsonrpc\":", Self::Version),
+        (b"\"id\":", Self::Id),
+        (b"\"result\":", Self::Result),
+    ];
+
+    /// The member of that name, in whatever spelling.
     pub(super) fn named(bytes: &[u8], key: Text) -> Self {
         if spells(bytes, key, b"result") {
             Self::Result
@@ -130,6 +137,26 @@ pub(super) struct Members {
 }
 
 impl Members {
+    /// Which member comes next, leaving the cursor at its value; `None` behind the closing brace.
+    #[inline]
+    fn next(
+        &mut self,
+        cursor: &mut Cursor<'_, REPLY_WORDS>,
+        body: &[u8],
+        first: bool,
+    ) -> Result<Option<Member>, FaultAt> {
+        for (name, member) in Member::USUAL {
+            if cursor.took_key(first, name) {
+                return Ok(Some(member));
+            }
+        }
+        let Some(key) = cursor.key(first)? else {
+            return Ok(None);
+        };
+        self.unusual |= key.escaped;
+        Ok(Some(Member::named(body, key)))
+    }
+
     /// Reads the object at the cursor.
     pub(super) fn read(
         cursor: &mut Cursor<'_, REPLY_WORDS>,
@@ -139,11 +166,10 @@ impl Members {
         let mut members = Self::default();
         cursor.pass();
         let mut first = true;
-        while let Some(key) = cursor.key(first)? {
+        while let Some(member) = members.next(cursor, body, first)? {
             first = false;
             let value = cursor.value(levels + 1)?;
-            members.unusual |= key.escaped;
-            let slot = match Member::named(body, key) {
+            let slot = match member {
                 Member::Version => &mut members.version,
                 Member::Id => &mut members.id,
                 Member::Result => &mut members.result,
