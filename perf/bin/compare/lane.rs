@@ -111,6 +111,13 @@ pub enum Pace {
     HalfOfMaximum { connections: usize },
 }
 
+impl Lane {
+    /// Whether it is about latency, and a generator that is late spoils it.
+    pub fn is_about_latency(&self) -> bool {
+        self.compared.iter().any(|measure| measure.is_latency())
+    }
+}
+
 impl Trial {
     /// The rate that must be known before the sides can be measured: of which mix, over how many connections.
     pub fn needs_maximum(&self) -> Option<(&str, usize)> {
@@ -205,6 +212,11 @@ impl Measure {
         )
     }
 
+    /// Whether it is a latency.
+    pub const fn is_latency(self) -> bool {
+        matches!(self, Self::P50Us | Self::P99Us | Self::P999Us)
+    }
+
     /// Digits after the point.
     pub const fn digits(self) -> usize {
         match self {
@@ -213,10 +225,5 @@ impl Measure {
             Self::ShareAtRest | Self::ShareWithIdle => 2,
             _ => 0,
         }
-    }
-
-    /// Whether it is a latency.
-    pub const fn is_latency(self) -> bool {
-        matches!(self, Self::P50Us | Self::P99Us | Self::P999Us)
     }
 }

@@ -4,7 +4,7 @@ use crate::lane::{Lane, Measure, Pace, Providers, Scenery, Side, Trial, Upstream
 use std::time::Duration;
 
 /// Names of all lanes, in the order of the results.
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "forward",
     "forward-3",
     "mixed",
@@ -14,6 +14,7 @@ pub const NAMES: [&str; 12] = [
     "large",
     "tls",
     "hedged",
+    "armed",
     "idle",
     "scale",
     "latency",
@@ -74,6 +75,7 @@ pub fn lane(name: &str, rates: Rates) -> Option<Lane> {
         "large" => large(),
         "tls" => tls(),
         "hedged" => hedged(rates.hedged_per_s),
+        "armed" => armed(),
         "idle" => idle(rates.idle_connections),
         "scale" => scale(rates.scale_per_s),
         "latency" => latency(),
@@ -343,28 +345,9 @@ fn hedged(rate_per_s: f64) -> Lane {
         side(Who::Subject, "hedge-off", "not hedged", work()),
         hedged,
     ];
-    let calm = Scenery {
-        providers: Providers::Three,
-        ..Scenery::default()
-    };
-    let idle = vec![
-        side(
-            Who::Subject,
-            "hedge-off",
-            "not hedged",
-            closed("balance", 64),
-        ),
-        side(
-            Who::Subject,
-            "hedge-armed",
-            "armed, never firing",
-            closed("balance", 64),
-        ),
-    ];
     Lane {
         name: "hedged",
-        what: "Three providers in turn, 5 ms an answer; one of them stalls 2 % of its answers for 1 s; open loop. And what \
-               hedging costs where it never fires: providers without delay, closed loop.",
+        what: "Three providers in turn, 5 ms an answer; one of them stalls 2 % of its answers for 1 s; open loop.",
         measures: &[
             Measure::P50Us,
             Measure::P99Us,
@@ -372,11 +355,27 @@ fn hedged(rate_per_s: f64) -> Lane {
             Measure::UpstreamPerCall,
             Measure::CpuUsPerRequest,
         ],
-        compared: &[Measure::P999Us, Measure::CpuUsPerRequest],
-        trials: vec![
-            trial(format!("stalls, {rate_per_s}/s"), stalling, stalls),
-            trial("calm, 64 connections", calm, idle),
-        ],
+        compared: &[Measure::P999Us, Measure::UpstreamPerCall],
+        trials: vec![trial(format!("stalls, {rate_per_s}/s"), stalling, stalls)],
+    }
+}
+
+fn armed() -> Lane {
+    let scenery = Scenery {
+        providers: Providers::Three,
+        ..Scenery::default()
+    };
+    let work = || closed("balance", 64);
+    let sides = vec![
+        side(Who::Subject, "hedge-off", "not hedged", work()),
+        side(Who::Subject, "hedge-armed", "armed, never firing", work()),
+    ];
+    Lane {
+        name: "armed",
+        what: "What hedging costs where it never fires: three providers in turn that answer at once, closed loop.",
+        measures: THROUGHPUT,
+        compared: CPU,
+        trials: vec![trial(of_connections(64), scenery, sides)],
     }
 }
 

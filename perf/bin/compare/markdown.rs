@@ -166,10 +166,10 @@ fn rejections(text: &mut String, record: &LaneRecord) {
     }
 }
 
-/// The table of the README: for each lane and trial what the first side and the last make of the lane's main measures.
+/// The table of the README: for each lane and trial what its sides make of the lane's main measures; the last is ours.
 pub fn readme_table(results: &Results) -> String {
     let mut text = String::from(
-        "| lane | measure | against | | ours | | ÷ [range] |\n|---|---|---|---:|---|---:|---:|\n",
+        "| lane | measure | against | ours | ÷ first [range] |\n|---|---|---|---|---:|\n",
     );
     for record in &results.lanes {
         let Some(lane) = lanes::lane(&record.name, Rates::default()) else {
@@ -195,24 +195,28 @@ pub fn readme_table(results: &Results) -> String {
 
 fn readme_row(text: &mut String, record: &LaneRecord, trial: &str, measure: Measure) {
     let sides = record.sides_of(trial);
-    let (Some(first), Some(last)) = (sides.first(), sides.last()) else {
+    let Some((last, others)) = sides.split_last() else {
         return;
     };
-    let plain = |side: &str| {
-        summary::spread(record, trial, side, measure).map_or("–".to_owned(), |spread| {
+    let named = |side: &str| {
+        let spread = summary::spread(record, trial, side, measure);
+        let figure = spread.map_or("–".to_owned(), |spread| {
             let digits = measure.digits();
             let factor = if measure.is_share() { 100.0 } else { 1.0 };
             format!("{:.digits$}", spread.median * factor)
-        })
+        });
+        format!("{side} {figure}")
     };
+    let against: Vec<String> = others.iter().map(|side| named(side)).collect();
+    let first = others.first().copied().unwrap_or_default();
     let ratio = summary::ratio(record, trial, last, first, measure);
     let _ = writeln!(
         text,
-        "| {}, {trial} | {} | {first} | {} | {last} | {} | {} |",
+        "| {}, {trial} | {} | {} | {} | {} |",
         record.name,
         measure.title(),
-        plain(first),
-        plain(last),
+        against.join(" · "),
+        named(last),
         quotient(ratio)
     );
 }
@@ -280,7 +284,7 @@ mod tests {
         assert_eq!(folder_in(&after), Some("new"));
         assert!(after.starts_with("a\n<!--") && after.ends_with("-->\nz\n"));
         assert!(after.contains(&readme_table(&results())));
-        assert!(after.contains("| forward, t | CPU µs/request | a | 10.0 | b | 5.0 | **0.50**"));
+        assert!(after.contains("| forward, t | CPU µs/request | a 10.0 | b 5.0 | **0.50**"));
         assert_eq!(readme("nothing", "new", &results()), None);
         // Making it again changes nothing.
         assert_eq!(readme(&after, "new", &results()), Some(after.clone()));

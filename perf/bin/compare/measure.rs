@@ -56,22 +56,30 @@ pub struct Times {
     pub rest: Duration,
 }
 
+/// What the cells of a trial have in common.
+#[derive(Debug)]
+pub struct Common<'a> {
+    pub stage: &'a Stage,
+    pub times: Times,
+    /// The rate of sides whose pace depends on what the first one reaches.
+    pub rate_per_s: Option<f64>,
+    /// Whether the lane is about latency.
+    pub is_about_latency: bool,
+}
+
 /// Does a side's work once.
 pub fn cell(
     side: &Side,
-    rate_per_s: Option<f64>,
     round: usize,
     proxy: &Proxy,
-    stage: &Stage,
-    times: Times,
+    common: &Common<'_>,
 ) -> Result<Cell, Box<dyn Error>> {
     match &side.work {
         Work::Load { mix, pace, .. } => {
-            let arrival = arrival(*pace, side.cores, rate_per_s)?;
-            let mix: Mix = mix.parse()?;
-            loaded(side, &mix, arrival, round, proxy, stage, times.load)
+            let arrival = arrival(*pace, side.cores, common.rate_per_s)?;
+            loaded(side, &mix.parse()?, arrival, round, proxy, common)
         }
-        Work::Idle { connections } => at_rest(*connections, proxy, times.rest),
+        Work::Idle { connections } => at_rest(*connections, proxy, common.times.rest),
     }
 }
 
@@ -127,9 +135,9 @@ fn loaded(
     arrival: Arrival,
     round: usize,
     proxy: &Proxy,
-    stage: &Stage,
-    time: Duration,
+    common: &Common<'_>,
 ) -> Result<Cell, Box<dyn Error>> {
+    let stage = common.stage;
     let seed = u64::try_from(round)? + 1;
     let verify = if stage.has_own_balances() {
         Verify::Synthetic
@@ -152,7 +160,7 @@ fn loaded(
         Instant::now(),
     );
     let plan = Plan {
-        duration: time,
+        duration: common.times.load,
         seed,
         ..plan
     };
@@ -195,6 +203,7 @@ fn loaded(
             upstream: side.upstream,
             cores: side.cores,
             is_open: matches!(arrival, Arrival::Open { .. }),
+            is_about_latency: common.is_about_latency,
             unsent: found.unsent,
             lag_p99_us: found.generator.lag_p99_us,
             lost_thread: before.1.lost_in(&after.1),

@@ -3,7 +3,7 @@
 
 use crate::lane::{Lane, Side, Trial, Who};
 use crate::machine::{self, TemporaryFolder};
-use crate::measure::{self, Cell, Times};
+use crate::measure::{self, Cell, Common, Times};
 use crate::peer::Peer;
 use crate::proxy::{Ground, Proxy};
 use crate::results::{LaneRecord, Machine, SideRecord};
@@ -72,7 +72,7 @@ impl Run {
             record
                 .sides
                 .extend(sides.map(|(side, peer)| side_record(trial, side, peer)));
-            self.trial(trial, &cast, &mut record.cells)?;
+            record.cells.extend(self.trial(lane, trial, &cast)?);
         }
         Ok(record)
     }
@@ -87,10 +87,10 @@ impl Run {
 
     fn trial(
         &self,
+        lane: &Lane,
         trial: &Trial,
         cast: &[Cast<'_>],
-        cells: &mut Vec<Cell>,
-    ) -> Result<(), Box<dyn Error>> {
+    ) -> Result<Vec<Cell>, Box<dyn Error>> {
         let folder = TemporaryFolder::create()?;
         let stage = Stage::set(&trial.scenery, &folder)?;
         let ground = Ground {
@@ -103,7 +103,13 @@ impl Run {
         } else {
             cast.iter().map(start).collect::<Result<Vec<_>, _>>()?
         };
-        let rate = self.half_of_maximum(trial, proxies.first(), &stage)?;
+        let common = Common {
+            stage: &stage,
+            times: self.times,
+            rate_per_s: self.half_of_maximum(trial, proxies.first(), &stage)?,
+            is_about_latency: lane.is_about_latency(),
+        };
+        let mut cells = Vec::new();
         for round in 0..self.rounds.max(1) {
             for (index, actor) in cast.iter().enumerate() {
                 if trial.fresh {
@@ -112,7 +118,7 @@ impl Run {
                 let proxy = proxies.get(if trial.fresh { 0 } else { index });
                 let proxy = proxy.ok_or("a proxy is missing")?;
                 let (side, peer) = *actor;
-                let found = measure::cell(side, rate, round, proxy, &stage, self.times)?;
+                let found = measure::cell(side, round, proxy, &common)?;
                 let cell = Cell {
                     trial: trial.name.clone(),
                     side: label(side, peer),
@@ -123,7 +129,7 @@ impl Run {
                 cells.push(cell);
             }
         }
-        Ok(())
+        Ok(cells)
     }
 
     /// Half of what the first proxy reaches, where a trial wants to know; the median of three tries.
