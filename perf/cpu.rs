@@ -93,14 +93,7 @@ impl Tree {
 
     fn of(pid: u32, parents: &BTreeMap<u64, u64>) -> io::Result<Self> {
         let mut threads = BTreeMap::new();
-        let mut pids = vec![u64::from(pid)];
-        while let Some(pid) = pids.pop() {
-            pids.extend(
-                parents
-                    .iter()
-                    .filter(|(_, parent)| **parent == pid)
-                    .map(|(child, _)| *child),
-            );
+        for pid in descendants(pid, parents) {
             for entry in fs::read_dir(format!("/proc/{pid}/task"))? {
                 let entry = entry?;
                 let tid = entry
@@ -139,6 +132,22 @@ impl Tree {
     pub fn lost_in(&self, later: &Self) -> bool {
         self.0.keys().any(|tid| !later.0.contains_key(tid))
     }
+}
+
+/// `pid` and all its descendants.
+pub(crate) fn family(pid: u32) -> io::Result<Vec<u64>> {
+    Ok(descendants(pid, &parents()?))
+}
+
+fn descendants(pid: u32, parents: &BTreeMap<u64, u64>) -> Vec<u64> {
+    let mut found = vec![u64::from(pid)];
+    let mut next = 0;
+    while let Some(pid) = found.get(next).copied() {
+        next += 1;
+        let children = parents.iter().filter(|(_, parent)| **parent == pid);
+        found.extend(children.map(|(child, _)| *child));
+    }
+    found
 }
 
 /// Parent of every process.

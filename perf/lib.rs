@@ -4,7 +4,9 @@
 pub mod cpu;
 mod fields;
 mod hex;
+pub mod idle;
 pub mod load;
+pub mod memory;
 pub mod provider;
 mod rng;
 mod scan;

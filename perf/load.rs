@@ -17,6 +17,7 @@
 
 mod client;
 mod clock;
+mod meeting;
 mod mix;
 mod pacing;
 mod record;
@@ -272,6 +273,9 @@ fn prepare(plan: &Plan) -> Result<Route, LoadError> {
         target: plan.target.to_string(),
         source,
     };
+    if plan.mix.is_together() && matches!(plan.arrival, Arrival::Open { .. }) {
+        return Err(LoadError::Plan("who asks together asks in a closed loop"));
+    }
     let address = plan.target.resolve().map_err(resolve)?;
     let tls = match (plan.target.is_tls(), &plan.tls) {
         (false, _) => None,

@@ -31,6 +31,22 @@ pub enum Step {
     Trace,
 }
 
+impl Step {
+    /// The methods that it asks.
+    const fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Balance => &["eth_getBalance"],
+            Self::Call => &["eth_call"],
+            Self::Head => &["eth_blockNumber"],
+            Self::ChainId => &["eth_chainId"],
+            Self::Block => &["eth_getBlockByNumber"],
+            Self::BlockThenLogs => &["eth_getBlockByNumber", "eth_getLogs"],
+            Self::Receipt => &["eth_getTransactionReceipt"],
+            Self::Trace => &["debug_traceTransaction"],
+        }
+    }
+}
+
 const NAMES: [(&str, Step); 8] = [
     ("balance", Step::Balance),
     ("call", Step::Call),
@@ -56,16 +72,28 @@ const MAX_BATCH_CALLS: usize = 100_000;
 
 /// What a load asks for.
 ///
-/// Text form: `[same:][batch:N:]NAMES`, NAMES being `tip`, or `balance`, `call`, `head`, `chain-id`, `block`,
+/// Text form: `[same:|together:][batch:N:]NAMES`, NAMES being `tip`, or `balance`, `call`, `head`, `chain-id`, `block`,
 /// `block-logs`, `receipt`, `trace` with weights (`balance=7,call=3`). `same:` asks the same question again and again,
-/// which is what caches and coalescing are measured with; otherwise every question is another one. `batch:N` alone is
-/// a batch of N balances.
+/// which is what caches are measured with. `together:` asks one question on all connections of a thread at the same
+/// moment, and the next one once all are answered, which is what coalescing is measured with. Otherwise every question
+/// is another one. `batch:N` alone is a batch of N balances.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mix {
     text: String,
     steps: Vec<(Step, u32)>,
     batch_calls: Option<usize>,
-    is_same: bool,
+    repetition: Repetition,
+}
+
+/// Who asks a question again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repetition {
+    /// Nobody.
+    None,
+    /// Every connection, for ever.
+    Same,
+    /// Every connection once, at the same moment.
+    Together,
 }
 
 /// Why a text is no mix.
@@ -85,9 +113,12 @@ impl FromStr for Mix {
     type Err = MixError;
 
     fn from_str(text: &str) -> Result<Self, MixError> {
-        let (is_same, rest) = text
-            .strip_prefix("same:")
-            .map_or((false, text), |rest| (true, rest));
+        let (repetition, rest) = match (text.strip_prefix("same:"), text.strip_prefix("together:"))
+        {
+            (Some(rest), _) => (Repetition::Same, rest),
+            (_, Some(rest)) => (Repetition::Together, rest),
+            _ => (Repetition::None, text),
+        };
         let (batch_calls, rest) = match rest.strip_prefix("batch:") {
             None => (None, rest),
             Some(rest) => {
@@ -104,7 +135,7 @@ impl FromStr for Mix {
             text: text.to_owned(),
             steps,
             batch_calls,
-            is_same,
+            repetition,
         })
     }
 }
@@ -145,13 +176,32 @@ impl Mix {
             text: text.to_owned(),
             steps: vec![(step, 1)],
             batch_calls: None,
-            is_same: false,
+            repetition: Repetition::None,
         }
     }
 
     /// The newest block's number.
     pub(super) fn head() -> Self {
         Self::of(Step::Head, "head")
+    }
+
+    /// Whether all connections ask at the same moment.
+    pub(super) fn is_together(&self) -> bool {
+        self.repetition == Repetition::Together
+    }
+
+    /// The methods that are asked.
+    #[must_use]
+    pub fn methods(&self) -> Vec<&'static str> {
+        let mut methods: Vec<_> = self
+            .steps
+            .iter()
+            .flat_map(|(step, _)| step.methods())
+            .copied()
+            .collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
     }
 
     /// Whether bodies name recent blocks, so that the head must be known.
@@ -203,7 +253,8 @@ impl Bodies {
     /// `seed` is the run's, `connection` the number of the connection in it.
     pub(super) fn new(mix: &Mix, seed: u64, connection: u64, head: u64) -> Self {
         let first = Rng::new(seed);
-        let rng = Rng::new(crate::rng::mix(seed) ^ crate::rng::mix(connection.wrapping_add(1)));
+        let own = if mix.is_together() { 0 } else { connection };
+        let rng = Rng::new(crate::rng::mix(seed) ^ crate::rng::mix(own.wrapping_add(1)));
         Self {
             mix: mix.clone(),
             rng,
@@ -221,7 +272,7 @@ impl Bodies {
 
     /// Writes the next body and what its answer must be.
     pub(super) fn next(&mut self, out: &mut Vec<u8>, expected: &mut Vec<Expected>) {
-        if self.mix.is_same {
+        if self.mix.repetition == Repetition::Same {
             self.rng = self.first.clone();
             self.logs_of = None;
         }

@@ -79,17 +79,17 @@ impl Target {
     }
 
     /// What goes into the `host` header.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
 
     /// Path and query.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// Resolves the name, once; blocks.
-    pub(super) fn resolve(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn resolve(&self) -> io::Result<SocketAddr> {
         let mut addresses = (self.server_name(), self.port).to_socket_addrs()?;
         addresses
             .next()

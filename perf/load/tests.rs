@@ -47,6 +47,38 @@ fn a_closed_loop_sends_exactly_what_was_asked_for() {
 }
 
 #[test]
+fn who_asks_together_asks_one_question_at_a_time() {
+    let provider = Provider::start(Options {
+        keep_requests: 1000,
+        ..Options::default()
+    })
+    .unwrap();
+    let plan = Plan {
+        mix: "together:balance".parse().unwrap(),
+        arrival: Arrival::Closed { connections: 5 },
+        duration: 100 * MS,
+        max_requests: None,
+        ..plan(&provider, 0)
+    };
+    let found = report(&plan);
+    assert_eq!((found.failed, found.ok % 5), (0, 0), "{found}");
+    let asked = provider.recent();
+    let bodies: Vec<_> = asked.iter().map(|request| &request.body).collect();
+    assert!(bodies.len() >= 10);
+    for question in bodies.chunks(5) {
+        assert!(question.iter().all(|body| *body == question[0]));
+    }
+    assert_ne!(bodies[0], bodies[5]);
+    // A schedule cannot wait for everybody.
+    let arrival = Arrival::Open {
+        rate_per_s: 10.0,
+        connections: 5,
+    };
+    let open = run(&Plan { arrival, ..plan }, None, &mut |_| {});
+    assert!(matches!(open, Err(LoadError::Plan(_))));
+}
+
+#[test]
 fn threads_that_end_early_do_not_hold_back_the_seconds_of_the_others() {
     let provider = provider();
     provider.set_latency(Latency::Fixed(300 * MS));

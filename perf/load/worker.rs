@@ -3,6 +3,7 @@
 
 use super::client::{Client, Route};
 use super::clock::{Clock, Ticket};
+use super::meeting::Meeting;
 use super::mix::Bodies;
 use super::pacing::{Pacing, Timing};
 use super::record::{Failure, Interval};
@@ -65,6 +66,8 @@ struct Thread {
     left: Cell<u64>,
     last: Cell<Duration>,
     clock: Option<Clock>,
+    /// Where connections meet before they ask, if they ask together.
+    meeting: Option<Meeting>,
 }
 
 /// Runs a thread's part to its end.
@@ -93,6 +96,10 @@ impl Thread {
         };
         Ok(Self {
             prefix: prefix(plan),
+            meeting: plan
+                .mix
+                .is_together()
+                .then(|| Meeting::new(brief.connections)),
             end,
             recorder: RefCell::new(Interval::new().map_err(io::Error::other)?),
             left: Cell::new(brief.max_requests),
@@ -176,12 +183,16 @@ impl Thread {
         if let Some(clock) = &self.clock {
             return clock.ticket().await;
         }
-        let now = self.brief.start.elapsed();
-        if now >= self.end || self.left.get() == 0 {
-            return None;
+        let is_over = || self.brief.start.elapsed() >= self.end || self.left.get() == 0;
+        match &self.meeting {
+            // All of them ask, or none does.
+            Some(meeting) if meeting.held(is_over).await => return None,
+            None if is_over() => return None,
+            _ => {}
         }
+        let now = self.brief.start.elapsed();
         if now >= self.brief.plan.warmup {
-            self.left.set(self.left.get() - 1);
+            self.left.set(self.left.get().saturating_sub(1));
         }
         Some(Ticket {
             due: now,

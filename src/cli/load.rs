@@ -30,7 +30,7 @@ pub struct Args {
     /// Threads of the generator
     #[arg(short, long, default_value_t = 1)]
     threads: usize,
-    /// What to ask: [same:][batch:N:]NAMES; NAMES: tip, or balance, call, head, chain-id, block, block-logs, receipt,
+    /// What to ask: [same:|together:][batch:N:]NAMES; NAMES: tip, or balance, call, head, chain-id, block, block-logs, receipt,
     /// trace with weights (balance=7,call=3)
     #[arg(short, long, default_value = "balance")]
     mix: Mix,

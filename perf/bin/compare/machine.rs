@@ -1,10 +1,12 @@
 //! What is said of the machine, without names or paths: how many cores of what kind, which kernel, which day. And the
 //! pinning of this process.
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::cell::Cell;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,27 +27,59 @@ pub fn pin_this_process(cpu: usize) -> Result<(), Box<dyn Error>> {
 }
 
 /// A folder for configurations and logs, removed when dropped.
-pub struct TemporaryFolder(PathBuf);
+#[derive(Debug)]
+pub struct TemporaryFolder {
+    path: PathBuf,
+    made: Cell<usize>,
+}
 
 impl TemporaryFolder {
     /// Makes one.
     pub fn create() -> io::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
-        fs::create_dir(&folder)?;
-        Ok(Self(folder))
+        let path = std::env::temp_dir().join(format!("compare-{}", std::process::id()));
+        fs::create_dir(&path)?;
+        Ok(Self {
+            path,
+            made: Cell::new(0),
+        })
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.0
+    /// A new folder in it.
+    pub fn fresh(&self, name: &str) -> io::Result<PathBuf> {
+        let number = self.made.get();
+        self.made.set(number + 1);
+        let folder = self.path.join(format!("{number}-{name}"));
+        fs::create_dir(&folder)?;
+        Ok(folder)
     }
 }
 
 impl Drop for TemporaryFolder {
     fn drop(&mut self) {
         // What cannot be removed is left to the system's own cleaning of temporary files.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.path);
     }
+}
+
+/// Descriptors that the idle lane and the proxies under it want.
+const DESCRIPTORS: u64 = 131_072;
+
+/// Lets this process, and the proxies that it starts, hold as many descriptors as they want; where that is not allowed,
+/// as many as the system allows.
+pub fn raise_descriptor_limit() -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = Rlimit {
+        current: Some(DESCRIPTORS),
+        maximum: Some(limit.maximum.unwrap_or(u64::MAX).max(DESCRIPTORS)),
+    };
+    if setrlimit(Resource::Nofile, wanted).is_err() {
+        let all = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        setrlimit(Resource::Nofile, all)?;
+    }
+    Ok(())
 }
 
 /// The kind of machine: `2core-epyc-vm`.

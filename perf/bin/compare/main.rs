@@ -1,19 +1,32 @@
-//! Compares proxies on the same work: a synthetic provider and the load generator on one core, each proxy in turn on
+//! Compares proxies on the same work: synthetic providers and the load generator on one core, each proxy in turn on
 //! another, lanes in rotation, processor time per request from the kernel's accounts. Starts and ends what it needs;
 //! never takes a figure from a lane whose bottleneck was the harness itself.
 
+mod judge;
+mod lane;
+mod lanes;
 mod machine;
+mod markdown;
 mod measure;
+mod peer;
+mod plot;
 mod proxy;
 mod results;
+mod run;
+#[cfg(test)]
+mod sample;
+mod stage;
+mod summary;
 
 use clap::{Parser, Subcommand};
-use machine::TemporaryFolder;
-use measure::{Cell, Lane};
+use lanes::Rates;
+use measure::Times;
+use peer::{Peer, Wanted};
 use perf::provider::{Fixtures, Options, Provider};
-use proxy::{Proxy, Recipe};
 use results::Results;
+use run::Run;
 use std::error::Error;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,8 +42,16 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure nginx and HAProxy, and one more proxy where a command is given
+    /// Measure lanes and put them into a results folder, in the place of older runs of the same lanes
     Run(RunArgs),
+    /// Make a results folder's page and plots, and the README's table, from its results.json
+    Render {
+        /// The results folder; the one that the README names unless given
+        folder: Option<PathBuf>,
+        /// The file with the table
+        #[arg(long, default_value = "README.md")]
+        readme: PathBuf,
+    },
     /// Only serve the synthetic provider, until killed
     Provide {
         /// Where to listen
@@ -44,42 +65,61 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct RunArgs {
-    /// Name of the proxy whose command follows `--`
-    #[arg(long, default_value = "subject")]
-    name: String,
-    /// Its configuration; {listen}, {admin}, {upstream} and {folder} in it are filled in
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Rounds, each of which measures every proxy once on every lane
+    /// Lanes to measure
+    #[arg(long, value_delimiter = ',', default_values = lanes::NAMES)]
+    lanes: Vec<String>,
+    /// Only trials with this in their name, such as `64 connections`; nothing is written then
+    #[arg(long)]
+    only: Option<String>,
+    /// Rounds, each of which measures every side once
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds measured in each
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// Keep-alive connections, one lane each
-    #[arg(long, value_delimiter = ',', default_value = "1,8,64,256")]
-    connections: Vec<usize>,
-    /// Peers to measure against; the first is what ratios refer to
-    #[arg(long, value_delimiter = ',', default_value = "nginx,haproxy")]
-    peers: Vec<String>,
-    /// Processor of the proxies
-    #[arg(long, default_value_t = 0)]
-    proxy_cpu: usize,
-    /// Processor of the load generator and the provider
+    /// Seconds of rest measured in the idle lane, without and with connections
+    #[arg(long, default_value_t = 10.0)]
+    rest: f64,
+    /// A proxy that takes part, by its own program or another, NAME or NAME=PROGRAM; may be repeated
+    #[arg(long = "peer", value_name = "PEER", default_values = ["nginx", "haproxy"])]
+    peers: Vec<Wanted>,
+    /// The peer that the comparison is about
+    #[arg(long, default_value = "livechain")]
+    subject: String,
+    /// Where peers' manifests and configurations are
+    #[arg(long, default_value = "perf/peers")]
+    peers_folder: PathBuf,
+    /// Processors of the proxies; a proxy on one core gets the first
+    #[arg(long, num_args = 2, default_values_t = [0, 1])]
+    proxy_cpus: Vec<usize>,
+    /// Processor of the load generator and the providers
     #[arg(long, default_value_t = 1)]
     load_cpu: usize,
-    /// Folder in which the results' folder is made
-    #[arg(long, default_value = "perf/results")]
-    out: PathBuf,
-    /// Command of the proxy to measure, after `--`; {config}, {listen}, {admin} and {upstream} in it are filled in
-    #[arg(last = true)]
-    command: Vec<String>,
+    /// Arrivals a second of the lane `mixed`
+    #[arg(long, default_value_t = Rates::default().mixed_per_s)]
+    mixed_rate: f64,
+    /// Arrivals a second of the lane `scale`
+    #[arg(long, default_value_t = Rates::default().scale_per_s)]
+    scale_rate: f64,
+    /// Arrivals a second of the lane `hedged`
+    #[arg(long, default_value_t = Rates::default().hedged_per_s)]
+    hedged_rate: f64,
+    /// Connections of the lane `idle`
+    #[arg(long, default_value_t = Rates::default().idle_connections)]
+    idle_connections: usize,
+    /// The tree that is measured
+    #[arg(long)]
+    commit: Option<String>,
+    /// The results folder; below perf/results, of this day and machine, unless given
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Provide { listen, fixtures } => provide(listen, fixtures.as_deref()),
         Command::Run(args) => run(&args),
+        Command::Render { folder, readme } => render_both(folder, &readme),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,67 +146,142 @@ fn provide(listen: SocketAddr, fixtures: Option<&Path>) -> Result<(), Box<dyn Er
 }
 
 fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
-    let recipes = recipes(args)?;
-    // Before any thread is started, so that all of them inherit it.
-    machine::pin_this_process(args.load_cpu)?;
-    let provider = Provider::start(Options {
-        keep_requests: 0,
-        ..Options::default()
-    })?;
-    let folder = TemporaryFolder::create()?;
-    let mut proxies = Vec::new();
-    for recipe in &recipes {
-        proxies.push(Proxy::start(
-            recipe,
-            folder.path(),
-            provider.address(),
-            args.proxy_cpu,
-        )?);
-    }
-    let time = Duration::try_from_secs_f64(args.seconds)?;
-    let mut cells: Vec<Cell> = Vec::new();
-    for connections in &args.connections {
-        let lane = Lane {
-            connections: *connections,
-            time,
-        };
-        for round in 0..args.rounds.max(1) {
-            for proxy in &mut proxies {
-                let cell = measure::cell(&lane, round, proxy, &provider)?;
-                eprintln!("{cell}");
-                cells.push(cell);
-            }
+    let rates = Rates {
+        mixed_per_s: args.mixed_rate,
+        scale_per_s: args.scale_rate,
+        hedged_per_s: args.hedged_rate,
+        idle_connections: args.idle_connections,
+    };
+    let wanted = args.lanes.iter();
+    let lanes = wanted
+        .map(|name| {
+            lanes::lane(name, rates)
+                .ok_or_else(|| format!("no lane {name:?}: there are {}", lanes::NAMES.join(", ")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut peers = Vec::new();
+    for wanted in &args.peers {
+        match Peer::find(&args.peers_folder, wanted) {
+            Ok(peer) => peers.push(peer),
+            Err(why) => eprintln!("{why}"),
         }
     }
-    drop(proxies);
-    let results = Results::new(args, &recipes, cells)?;
-    let written = results.write(&args.out)?;
-    println!("{}", results.table());
-    println!("written to {}", written.display());
+    let Some(&[first, second]) = args.proxy_cpus.as_array() else {
+        return Err("two processors are needed for the proxies".into());
+    };
+    machine::raise_descriptor_limit()?;
+    // Before any thread is started, so that all of them inherit it.
+    machine::pin_this_process(args.load_cpu)?;
+    let run = Run {
+        peers,
+        subject: args.subject.clone(),
+        rounds: args.rounds,
+        times: Times {
+            load: Duration::try_from_secs_f64(args.seconds)?,
+            rest: Duration::try_from_secs_f64(args.rest)?,
+        },
+        cpus: [first, second],
+        only: args.only.clone(),
+        commit: args.commit.clone(),
+        command: options(args),
+    };
+    let folder = args.into.clone().unwrap_or_else(|| {
+        let name = format!("{}-{}", machine::today(), machine::kind());
+        Path::new("perf/results").join(name)
+    });
+    for lane in &lanes {
+        let record = run.lane(lane)?;
+        let found = Results {
+            lanes: vec![record.clone()],
+        };
+        println!("{}", markdown::tables(&found));
+        if args.only.is_none() {
+            // After each lane, so that a run that is broken off keeps what it has.
+            let mut results = Results::load(&folder)?;
+            results.replace(record);
+            results.save(&folder)?;
+            render(&folder, &results)?;
+            println!("written to {}", folder.display());
+        }
+    }
     Ok(())
 }
 
-fn recipes(args: &RunArgs) -> Result<Vec<Recipe>, Box<dyn Error>> {
-    let mut recipes = args
-        .peers
-        .iter()
-        .map(|name| Recipe::peer(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if !args.command.is_empty() {
-        let template = args
-            .config
-            .as_ref()
-            .map(std::fs::read_to_string)
-            .transpose()?;
-        recipes.push(Recipe {
-            name: args.name.clone(),
-            version: None,
-            template,
-            command: args.command.clone(),
-        });
+/// The options that matter to whoever repeats a run.
+fn options(args: &RunArgs) -> String {
+    let mut text = format!(" --rounds {} --seconds {}", args.rounds, args.seconds);
+    let defaults = Rates::default();
+    for (name, value, default) in [
+        ("mixed-rate", args.mixed_rate, defaults.mixed_per_s),
+        ("scale-rate", args.scale_rate, defaults.scale_per_s),
+        ("hedged-rate", args.hedged_rate, defaults.hedged_per_s),
+    ] {
+        if (value - default).abs() > f64::EPSILON {
+            text += &format!(" --{name} {value}");
+        }
     }
-    if recipes.is_empty() {
-        return Err("nothing to measure: name peers, or a command after --".into());
+    if args.idle_connections != defaults.idle_connections {
+        text += &format!(" --idle-connections {}", args.idle_connections);
     }
-    Ok(recipes)
+    text
+}
+
+/// Writes the files of a results folder that are made from its results.
+fn render(folder: &Path, results: &Results) -> Result<(), Box<dyn Error>> {
+    let plots = plot::all(results);
+    let names: Vec<&str> = plots.iter().map(|(name, _)| *name).collect();
+    fs::write(folder.join("results.md"), markdown::page(results, &names))?;
+    for (name, svg) in &plots {
+        fs::write(folder.join(format!("{name}.svg")), svg)?;
+    }
+    Ok(())
+}
+
+fn render_both(folder: Option<PathBuf>, readme: &Path) -> Result<(), Box<dyn Error>> {
+    let text = fs::read_to_string(readme)?;
+    let named = markdown::folder_in(&text).ok_or("the README names no results folder")?;
+    let folder = folder.unwrap_or_else(|| PathBuf::from(named));
+    let results = Results::load(&folder)?;
+    render(&folder, &results)?;
+    let shown = folder.to_string_lossy();
+    let made = markdown::readme(&text, shown.trim_end_matches('/'), &results);
+    fs::write(readme, made.ok_or("the README has no place for the table")?)?;
+    println!("made from {}", folder.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{markdown, plot};
+    use crate::results::Results;
+    use std::fs;
+    use std::path::Path;
+
+    /// Nobody types a figure: what is committed is what the generator makes of the committed results.
+    #[test]
+    fn the_readme_and_its_results_folder_are_as_generated() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let readme = fs::read_to_string(root.join("README.md")).unwrap();
+        let named = markdown::folder_in(&readme).expect("the README names its results folder");
+        let folder = root.join(named);
+        let results = Results::load(&folder).unwrap();
+        assert!(!results.lanes.is_empty(), "{named} has no results");
+        let again = "run perf/run --render";
+        assert_eq!(
+            markdown::readme(&readme, named, &results).as_deref(),
+            Some(readme.as_str()),
+            "{again}"
+        );
+        let plots = plot::all(&results);
+        let names: Vec<&str> = plots.iter().map(|(name, _)| *name).collect();
+        let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+        assert_eq!(
+            read("results.md"),
+            markdown::page(&results, &names),
+            "{again}"
+        );
+        for (name, svg) in plots {
+            assert_eq!(read(&format!("{name}.svg")), svg, "{again}");
+        }
+    }
 }

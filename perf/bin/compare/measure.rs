@@ -1,242 +1,291 @@
-//! One cell of the comparison: one proxy on one lane in one round. Reads the kernel's accounts around a run of the load
-//! generator, counts at both ends, and says when the figure must not be used.
+//! One cell of the comparison: one side of a trial in one round. Reads the kernel's accounts around a run of the load
+//! generator, and counts at both ends; whether the figures may be used is `judge`'s to say.
 
+use crate::judge::{Facts, judge};
+use crate::lane::{Measure, Pace, Side, Work};
 use crate::proxy::Proxy;
+use crate::stage::Stage;
 use perf::cpu::Tree;
-use perf::load::{self, Arrival, Plan, Target, Verify};
-use perf::provider::Handle;
-use serde::Serialize;
+use perf::idle::Idle;
+use perf::load::{self, Arrival, Mix, Plan, Report, Verify};
+use perf::memory::proportional_bytes;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Distinct balances over so many kept connections, closed loop.
-#[derive(Clone, Copy, Debug)]
-pub struct Lane {
-    pub connections: usize,
-    pub time: Duration,
-}
-
 /// Time for connections and caches to settle before a cell is measured.
 const SETTLING: Duration = Duration::from_millis(300);
-/// Share of a core from which a process is taken to be saturated.
-const SATURATED: f64 = 0.95;
+/// Connections opened and closed before the idle ones, so that what a first connection sets up is not counted.
+const FIRST_CONNECTIONS: usize = 16;
 
 /// What was found.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    pub proxy: String,
-    pub connections: usize,
+    pub trial: String,
+    pub side: String,
     pub round: usize,
     pub requests_ok: u64,
     pub requests_failed: u64,
     /// The failed ones by kind.
     pub failures: BTreeMap<String, u64>,
-    /// Calls of the load's method that reached the provider.
-    pub upstream_requests: u64,
-    pub rate_per_s: f64,
-    pub p50_us: u64,
-    pub p99_us: u64,
-    /// Processor time of the proxy and its children, user and system, for each successful request.
-    pub cpu_us_per_request: f64,
-    /// Share of a core that the proxy used.
-    pub proxy_share: f64,
-    /// Share of the time in which the proxy could have run and other processes did.
-    pub proxy_waiting_share: f64,
-    /// Share of a core that load generator and provider used together.
-    pub harness_share: f64,
-    /// Why the figure must not be used, where it must not.
+    /// Calls in the requests that succeeded.
+    pub calls_ok: u64,
+    /// Calls of the load's methods that reached the providers.
+    pub upstream_calls: u64,
+    pub figures: BTreeMap<Measure, f64>,
+    /// Why the figures must not be used, where they must not.
     pub rejected: Option<String>,
 }
 
-/// Measures one cell.
+impl Cell {
+    /// A figure of a cell that counts.
+    pub fn figure(&self, measure: Measure) -> Option<f64> {
+        let figure = self.figures.get(&measure).copied();
+        figure.filter(|_| self.rejected.is_none())
+    }
+}
+
+/// How long a cell is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Load.
+    pub load: Duration,
+    /// Nothing happening.
+    pub rest: Duration,
+}
+
+/// What the cells of a trial have in common.
+#[derive(Debug)]
+pub struct Common<'a> {
+    pub stage: &'a Stage,
+    pub times: Times,
+    /// The rate of sides whose pace depends on what the first one reaches.
+    pub rate_per_s: Option<f64>,
+    /// Whether the lane is about latency.
+    pub is_about_latency: bool,
+}
+
+/// Does a side's work once.
 pub fn cell(
-    lane: &Lane,
+    side: &Side,
     round: usize,
     proxy: &Proxy,
-    provider: &Handle,
+    common: &Common<'_>,
 ) -> Result<Cell, Box<dyn Error>> {
-    let target = Target::parse(&proxy.url())?;
-    let seed = u64::try_from(round)? + 1;
+    match &side.work {
+        Work::Load { mix, pace, .. } => {
+            let arrival = arrival(*pace, side.cores, common.rate_per_s)?;
+            loaded(side, &mix.parse()?, arrival, round, proxy, common)
+        }
+        Work::Idle { connections } => at_rest(*connections, proxy, common.times.rest),
+    }
+}
+
+/// The rate that a proxy reaches in a closed loop, in requests a second.
+pub fn maximum_rate(
+    mix: &str,
+    connections: usize,
+    proxy: &Proxy,
+    stage: &Stage,
+    time: Duration,
+) -> Result<f64, Box<dyn Error>> {
+    let plan = plan(&mix.parse()?, Arrival::Closed { connections }, proxy, stage);
     let plan = Plan {
+        warmup: SETTLING,
+        duration: time,
+        ..plan
+    };
+    Ok(load::run(&plan, None, &mut |_| {})?.rate_per_s)
+}
+
+fn arrival(pace: Pace, cores: usize, rate_per_s: Option<f64>) -> Result<Arrival, &'static str> {
+    Ok(match pace {
+        Pace::Closed { connections } => Arrival::Closed {
+            connections: connections * cores,
+        },
+        Pace::Open {
+            rate_per_s,
+            connections,
+        } => Arrival::Open {
+            rate_per_s,
+            connections: connections * cores,
+        },
+        Pace::HalfOfMaximum { connections } => Arrival::Open {
+            rate_per_s: rate_per_s.ok_or("the maximum was not measured")?,
+            connections: connections * cores,
+        },
+    })
+}
+
+fn plan(mix: &Mix, arrival: Arrival, proxy: &Proxy, stage: &Stage) -> Plan {
+    Plan {
+        mix: mix.clone(),
         warmup: Duration::ZERO,
-        duration: SETTLING,
         verify: Verify::Synthetic,
+        tls: Some(stage.trust()),
+        ..Plan::new(proxy.target().clone(), arrival)
+    }
+}
+
+fn loaded(
+    side: &Side,
+    mix: &Mix,
+    arrival: Arrival,
+    round: usize,
+    proxy: &Proxy,
+    common: &Common<'_>,
+) -> Result<Cell, Box<dyn Error>> {
+    let stage = common.stage;
+    let seed = u64::try_from(round)? + 1;
+    let verify = if stage.has_own_balances() {
+        Verify::Synthetic
+    } else {
+        Verify::Envelope
+    };
+    let plan = Plan {
+        duration: SETTLING,
         seed: seed << 32,
-        ..Plan::new(
-            target,
-            Arrival::Closed {
-                connections: lane.connections,
-            },
-        )
+        verify,
+        ..plan(mix, arrival, proxy, stage)
     };
     load::run(&plan, None, &mut |_| {})?;
     let own = std::process::id();
-    let balances = || provider.counters().method("eth_getBalance");
+    let methods = mix.methods();
     let before = (
-        balances(),
+        stage.calls(&methods),
         proxy.spent()?,
         Tree::read_alone(own)?,
         Instant::now(),
     );
-    let found = load::run(
-        &Plan {
-            duration: lane.time,
-            seed,
-            ..plan
-        },
-        None,
-        &mut |_| {},
-    )?;
+    let plan = Plan {
+        duration: common.times.load,
+        seed,
+        ..plan
+    };
+    let found = load::run(&plan, None, &mut |_| {})?;
     let wall_s = before.3.elapsed().as_secs_f64();
-    let after = (balances(), proxy.spent()?, Tree::read_alone(own)?);
+    let after = (
+        stage.calls(&methods),
+        proxy.spent()?,
+        Tree::read_alone(own)?,
+    );
     let spent = after.1.since(&before.1);
     // The generator's threads are not older than the run; its own report has their share.
-    let harness = after.2.since_of_known(&before.2);
-    let harness_share = harness.running.as_secs_f64() / wall_s + found.generator.cpu_share;
+    let harness_s = after.2.since_of_known(&before.2).running.as_secs_f64()
+        + found.generator.cpu_share * wall_s;
+    let upstream_calls = after.0 - before.0;
+    let mut figures = figures(&found, spent.running.as_secs_f64() * 1e6, upstream_calls);
+    let requests = found.ok.max(1) as f64;
+    figures.extend([
+        (Measure::ProxyShare, spent.running.as_secs_f64() / wall_s),
+        (
+            Measure::ProxyWaitingShare,
+            spent.waiting.as_secs_f64() / wall_s,
+        ),
+        (Measure::HarnessShare, harness_s / wall_s),
+        (Measure::HarnessUsPerRequest, harness_s * 1e6 / requests),
+    ]);
     let mut cell = Cell {
-        proxy: proxy.name.clone(),
-        connections: lane.connections,
         round,
         requests_ok: found.ok,
         requests_failed: found.failed,
         failures: found.failures,
-        upstream_requests: after.0 - before.0,
-        rate_per_s: found.rate_per_s,
-        p50_us: found.latency.p50_us,
-        p99_us: found.latency.p99_us,
-        cpu_us_per_request: spent.running.as_secs_f64() * 1e6 / found.ok.max(1) as f64,
-        proxy_share: spent.running.as_secs_f64() / wall_s,
-        proxy_waiting_share: spent.waiting.as_secs_f64() / wall_s,
-        harness_share,
-        rejected: None,
+        calls_ok: found.calls_ok,
+        upstream_calls,
+        figures,
+        ..Cell::default()
     };
-    cell.rejected = cell.judge(before.1.lost_in(&after.1));
+    cell.rejected = judge(
+        &cell,
+        &Facts {
+            upstream: side.upstream,
+            cores: side.cores,
+            is_open: matches!(arrival, Arrival::Open { .. }),
+            is_about_latency: common.is_about_latency,
+            unsent: found.unsent,
+            lag_p99_us: found.generator.lag_p99_us,
+            lost_thread: before.1.lost_in(&after.1),
+        },
+    );
     Ok(cell)
 }
 
-impl Cell {
-    fn judge(&self, lost_thread: bool) -> Option<String> {
-        let sent = self.requests_ok + self.requests_failed;
-        if self.requests_failed > 0 {
-            let kinds: Vec<String> = self
-                .failures
-                .iter()
-                .map(|(kind, count)| format!("{count} {kind}"))
-                .collect();
-            Some(format!(
-                "of {sent} requests {} failed: {}",
-                self.requests_failed,
-                kinds.join(", ")
-            ))
-        } else if self.requests_ok == 0 {
-            Some("nothing was answered".to_owned())
-        } else if self.upstream_requests != sent {
-            Some(format!(
-                "{sent} requests became {} at the provider",
-                self.upstream_requests
-            ))
-        } else if lost_thread {
-            Some("a thread of the proxy ended, and its account with it".to_owned())
-        } else if self.harness_share > SATURATED && self.proxy_share < SATURATED {
-            Some("load generator and provider were the bottleneck".to_owned())
-        } else {
-            None
-        }
-    }
+fn figures(found: &Report, cpu_us: f64, upstream_calls: u64) -> BTreeMap<Measure, f64> {
+    let (requests, calls) = (found.ok.max(1) as f64, found.calls_ok.max(1) as f64);
+    let questions = calls / found.arrival.connections() as f64;
+    BTreeMap::from([
+        (Measure::CpuUsPerRequest, cpu_us / requests),
+        (Measure::CpuUsPerCall, cpu_us / calls),
+        (Measure::RequestsPerS, found.rate_per_s),
+        (Measure::P50Us, found.latency.p50_us as f64),
+        (Measure::P99Us, found.latency.p99_us as f64),
+        (Measure::P999Us, found.latency.p99_9_us as f64),
+        (Measure::UpstreamPerCall, upstream_calls as f64 / calls),
+        (
+            Measure::UpstreamPerQuestion,
+            upstream_calls as f64 / questions,
+        ),
+    ])
+}
+
+fn at_rest(connections: usize, proxy: &Proxy, time: Duration) -> Result<Cell, Box<dyn Error>> {
+    drop(Idle::open(proxy.target(), FIRST_CONNECTIONS)?);
+    let share_at_rest = share(proxy, time)?;
+    let bytes = proportional_bytes(proxy.pid())?;
+    let idle = Idle::open(proxy.target(), connections)?;
+    let share_with_idle = share(proxy, time)?;
+    let more = proportional_bytes(proxy.pid())?.saturating_sub(bytes);
+    let alive = idle.alive();
+    let rejected = (alive < connections).then(|| {
+        format!(
+            "of {connections} idle connections the proxy closed {}",
+            connections - alive
+        )
+    });
+    Ok(Cell {
+        requests_ok: u64::try_from(connections)?,
+        figures: BTreeMap::from([
+            (
+                Measure::BytesPerConnection,
+                more as f64 / connections.max(1) as f64,
+            ),
+            (Measure::ShareAtRest, share_at_rest),
+            (Measure::ShareWithIdle, share_with_idle),
+        ]),
+        rejected,
+        ..Cell::default()
+    })
+}
+
+/// Share of a core that a proxy uses while nothing is asked of it.
+fn share(proxy: &Proxy, time: Duration) -> Result<f64, Box<dyn Error>> {
+    std::thread::sleep(SETTLING);
+    let (before, start) = (proxy.spent()?, Instant::now());
+    std::thread::sleep(time);
+    let spent = proxy.spent()?.since(&before);
+    Ok(spent.running.as_secs_f64() / start.elapsed().as_secs_f64())
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "c={:<4} round {}  {:<10} {:>7.2} µs/request  {:>8.0}/s  p50 {:>6} µs  p99 {:>7} µs  proxy {:>3.0} %  \
-             harness {:>3.0} %",
-            self.connections,
+            "{:<20} round {}  {:<32}",
+            self.trial,
             self.round + 1,
-            self.proxy,
-            self.cpu_us_per_request,
-            self.rate_per_s,
-            self.p50_us,
-            self.p99_us,
-            self.proxy_share * 100.0,
-            self.harness_share * 100.0
+            self.side
         )?;
+        for (measure, value) in &self.figures {
+            let percent = if measure.is_share() { 100.0 } else { 1.0 };
+            let unit = if measure.is_share() { " %" } else { "" };
+            let digits = measure.digits();
+            let title = measure.title();
+            write!(f, "  {title} {:.digits$}{unit}", value * percent)?;
+        }
         self.rejected
             .as_ref()
             .map_or(Ok(()), |why| write!(f, "  rejected: {why}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Cell;
-    use std::collections::BTreeMap;
-
-    fn cell() -> Cell {
-        Cell {
-            proxy: "a".to_owned(),
-            connections: 1,
-            round: 0,
-            requests_ok: 100,
-            requests_failed: 0,
-            failures: BTreeMap::new(),
-            upstream_requests: 100,
-            rate_per_s: 1.0,
-            p50_us: 1,
-            p99_us: 1,
-            cpu_us_per_request: 1.0,
-            proxy_share: 0.5,
-            proxy_waiting_share: 0.0,
-            harness_share: 0.5,
-            rejected: None,
-        }
-    }
-
-    #[test]
-    fn only_a_clean_cell_counts() {
-        assert_eq!(cell().judge(false), None);
-        let refused = |cell: Cell| cell.judge(false).unwrap();
-        let failures = BTreeMap::from([("http/503".to_owned(), 1)]);
-        let failed = refused(Cell {
-            requests_failed: 1,
-            failures,
-            ..cell()
-        });
-        assert_eq!(failed, "of 101 requests 1 failed: 1 http/503");
-        assert!(
-            refused(Cell {
-                upstream_requests: 99,
-                ..cell()
-            })
-            .contains("became 99")
-        );
-        assert!(
-            refused(Cell {
-                harness_share: 0.96,
-                ..cell()
-            })
-            .contains("bottleneck")
-        );
-        assert!(
-            refused(Cell {
-                requests_ok: 0,
-                upstream_requests: 0,
-                ..cell()
-            })
-            .contains("nothing")
-        );
-        assert!(cell().judge(true).is_some());
-        // Both saturated: the proxy is as much of a bottleneck, and its cost is its own.
-        assert_eq!(
-            Cell {
-                harness_share: 0.99,
-                proxy_share: 0.97,
-                ..cell()
-            }
-            .judge(false),
-            None
-        );
     }
 }

@@ -1,137 +1,100 @@
-//! Starts the proxies under test, each on its core with its own configuration and ports, and ends them. Ends only what
+//! Starts the proxies under test, each on its cores with its own configuration and ports, and ends them. Ends only what
 //! it started, by process id.
 
+use crate::lane::Side;
+use crate::machine::TemporaryFolder;
+use crate::peer::{Peer, Recipe};
+use crate::stage::Stage;
 use perf::cpu::Tree;
+use perf::load::{self, Arrival, Mix, Plan, Target};
 use rustix::process::{Pid, Signal, kill_process};
 use std::error::Error;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-
-/// How a proxy is started.
-#[derive(Clone, Debug)]
-pub struct Recipe {
-    pub name: String,
-    /// What it says its version is.
-    pub version: Option<String>,
-    pub template: Option<String>,
-    pub command: Vec<String>,
-}
-
-impl Recipe {
-    /// A peer that this harness knows.
-    pub fn peer(name: &str) -> Result<Self, Box<dyn Error>> {
-        let (template, command): (&str, &[&str]) = match name {
-            "nginx" => (
-                include_str!("../../peers/nginx.conf"),
-                &["nginx", "-p", "{folder}", "-c", "{config}"],
-            ),
-            "haproxy" => (
-                include_str!("../../peers/haproxy.cfg"),
-                &["haproxy", "-db", "-f", "{config}"],
-            ),
-            _ => return Err(format!("unknown peer {name:?}: nginx and haproxy are known").into()),
-        };
-        let asked = Command::new(name).arg("-v").output();
-        let asked =
-            asked.map_err(|error| format!("{name} is needed and does not start: {error}"))?;
-        // nginx answers on standard error, haproxy on standard output.
-        let said = if asked.stdout.is_empty() {
-            asked.stderr
-        } else {
-            asked.stdout
-        };
-        let version = String::from_utf8_lossy(&said)
-            .lines()
-            .next()
-            .map(str::to_owned);
-        let command = command.iter().map(|&word| word.to_owned()).collect();
-        Ok(Self {
-            name: name.to_owned(),
-            version,
-            template: Some(template.to_owned()),
-            command,
-        })
-    }
-}
 
 /// A running proxy.
 #[derive(Debug)]
 pub struct Proxy {
-    pub name: String,
-    pub listen: SocketAddr,
+    target: Target,
     child: Child,
 }
 
 /// How long a proxy may take to answer its first request, and to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// Where proxies run.
+#[derive(Clone, Debug)]
+pub struct Ground<'a> {
+    pub folder: &'a TemporaryFolder,
+    /// Processors, the first being a single-core side's.
+    pub cpus: [usize; 2],
+}
+
 impl Proxy {
-    /// Starts a proxy on one processor and waits until a request passes through it.
+    /// Starts a proxy for a side of a trial and waits until a request passes through it.
     pub fn start(
-        recipe: &Recipe,
-        folder: &Path,
-        upstream: SocketAddr,
-        cpu: usize,
+        peer: &Peer,
+        side: &Side,
+        stage: &Stage,
+        ground: &Ground<'_>,
     ) -> Result<Self, Box<dyn Error>> {
-        let own = folder.join(&recipe.name);
-        fs::create_dir_all(&own)?;
-        let config = own.join("config");
-        let (listen, admin) = (free_address()?, free_address()?);
-        let fill = |text: &str| {
-            let user = if is_root() { "user root;" } else { "" };
-            text.replace("{listen}", &listen.to_string())
-                .replace("{admin}", &admin.to_string())
-                .replace("{upstream}", &upstream.to_string())
-                .replace("{folder}", &own.to_string_lossy())
-                .replace("{config}", &config.to_string_lossy())
-                .replace("{user}", user)
-        };
+        let own = ground.folder.fresh(&peer.name)?;
+        let recipe = peer.recipe(side.variant)?;
+        let blanks = Blanks::new(&own, side, stage, ground)?;
         fs::write(
-            &config,
-            fill(recipe.template.as_deref().unwrap_or_default()),
+            &blanks.config,
+            blanks.fill(recipe.template.as_deref().unwrap_or_default()),
         )?;
-        let log = fs::File::create(own.join("output.log"))?;
-        // Should this process be killed, the kernel ends the proxy.
-        let child = Command::new("taskset")
-            .args(["-c", &cpu.to_string(), "setpriv", "--pdeathsig", "TERM"])
-            .args(recipe.command.iter().map(|word| fill(word)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
+        let child = blanks.spawn(&recipe, &own)?;
+        let scheme = if side.is_tls() { "https" } else { "http" };
         let mut proxy = Self {
-            name: recipe.name.clone(),
-            listen,
+            target: Target::parse(&format!("{scheme}://{}/", blanks.listen))?,
             child,
         };
         let start = Instant::now();
-        while !answers(listen) {
+        while !proxy.answers(stage)? {
             let ended = proxy.child.try_wait()?;
             if ended.is_some() || start.elapsed() > PATIENCE {
                 let said = fs::read_to_string(own.join("output.log")).unwrap_or_default();
-                return Err(format!(
-                    "{} does not answer on {listen}. It said:\n{said}",
-                    recipe.name
-                )
-                .into());
+                let name = &peer.name;
+                let variant = side.variant;
+                return Err(format!("{name} ({variant}) does not answer. It said:\n{said}").into());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(proxy)
     }
 
-    /// Where it listens, as an URL.
-    pub fn url(&self) -> String {
-        format!("http://{}/", self.listen)
+    /// Where it listens.
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// What it and its children have spent so far.
     pub fn spent(&self) -> std::io::Result<Tree> {
         Tree::read(self.child.id())
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether a call passes through it.
+    fn answers(&self, stage: &Stage) -> Result<bool, Box<dyn Error>> {
+        let plan = Plan {
+            mix: "chain-id".parse::<Mix>()?,
+            warmup: Duration::ZERO,
+            max_requests: Some(1),
+            duration: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            tls: Some(stage.trust()),
+            ..Plan::new(self.target.clone(), Arrival::Closed { connections: 1 })
+        };
+        Ok(load::run(&plan, None, &mut |_| {})?.ok == 1)
     }
 }
 
@@ -150,23 +113,81 @@ impl Drop for Proxy {
     }
 }
 
-/// Whether a call passes through the proxy.
-fn answers(listen: SocketAddr) -> bool {
-    const BODY: &str = r#"{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}"#;
-    let ask = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect(listen)?;
-        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-        let head = format!(
-            "POST / HTTP/1.1\r\nhost: {listen}\r\ncontent-type: application/json\r\nconnection: close\r\n\
-             content-length: {}\r\n\r\n",
-            BODY.len()
+/// What is filled in where a command or a configuration has a name in braces.
+struct Blanks {
+    listen: SocketAddr,
+    config: PathBuf,
+    cpus: String,
+    values: Vec<(&'static str, String)>,
+}
+
+impl Blanks {
+    fn new(
+        own: &Path,
+        side: &Side,
+        stage: &Stage,
+        ground: &Ground<'_>,
+    ) -> Result<Self, Box<dyn Error>> {
+        let (listen, admin) = (free_address()?, free_address()?);
+        let config = own.join("config");
+        let cpus: Vec<String> = ground
+            .cpus
+            .iter()
+            .take(side.cores)
+            .map(usize::to_string)
+            .collect();
+        let cpus = cpus.join(",");
+        let user = if is_root() { "user root;" } else { "" };
+        let files = stage.certificates();
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let mut values = vec![
+            ("{listen}", listen.to_string()),
+            ("{admin}", admin.to_string()),
+            ("{folder}", path(own)),
+            ("{config}", path(&config)),
+            ("{user}", user.to_owned()),
+            ("{cores}", side.cores.to_string()),
+            ("{cpu}", ground.cpus[0].to_string()),
+            ("{certificate}", path(&files.certificate)),
+            ("{key}", path(&files.key)),
+            ("{ca}", path(&files.certificate)),
+        ];
+        let names = ["{upstream-1}", "{upstream-2}", "{upstream-3}"];
+        let addresses = stage.addresses();
+        values.extend(
+            names
+                .into_iter()
+                .zip(addresses.iter().map(SocketAddr::to_string)),
         );
-        stream.write_all((head + BODY).as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200") && answer.contains("\"0x1\""))
+        values.extend(
+            addresses
+                .first()
+                .map(|first| ("{upstream}", first.to_string())),
+        );
+        Ok(Self {
+            listen,
+            config,
+            cpus,
+            values,
+        })
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let fill = |text: String, (name, value): &(&str, String)| text.replace(name, value);
+        self.values.iter().fold(text.to_owned(), fill)
+    }
+
+    fn spawn(&self, recipe: &Recipe, own: &Path) -> std::io::Result<Child> {
+        let log = fs::File::create(own.join("output.log"))?;
+        // Should this process be killed, the kernel ends the proxy.
+        Command::new("taskset")
+            .args(["-c", &self.cpus, "setpriv", "--pdeathsig", "TERM"])
+            .args(recipe.command.iter().map(|word| self.fill(word)))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+    }
 }
 
 fn free_address() -> std::io::Result<SocketAddr> {

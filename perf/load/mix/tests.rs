@@ -110,3 +110,13 @@ fn other_texts_are_refused() {
     );
     assert!("".parse::<Mix>().is_err() && "balance,".parse::<Mix>().is_err());
 }
+
+#[test]
+fn a_mix_knows_its_methods() {
+    let methods = |text: &str| text.parse::<Mix>().unwrap().methods();
+    assert_eq!(methods("same:balance"), ["eth_getBalance"]);
+    assert_eq!(
+        methods("block=2,block-logs,head"),
+        ["eth_blockNumber", "eth_getBlockByNumber", "eth_getLogs"]
+    );
+}
