@@ -38,13 +38,13 @@ pub enum Way {
 }
 
 /// An outcome: the call's own, or one that it shares.
-pub enum Ended<'q> {
+pub enum Ended {
     /// Of its own attempts.
     Own(Settled),
     /// Of a flight.
     Shared(Rc<Settled>),
     /// A long answer began: it is relayed while it arrives, and the call ends with it.
-    Long(Box<LiveCall<'q>>, Box<Begun>),
+    Long(Box<Begun>),
 }
 
 impl<'q> Ask<'q> {
@@ -117,26 +117,41 @@ impl<'q> Ask<'q> {
         }
     }
 
-    /// Takes the call to its outcome along that way.
-    pub async fn go(&mut self, way: Way, budget: &HoldBudget, may_stream: bool) -> Ended<'q> {
-        let mut follow = match way {
-            Way::Lead(lead) => return self.lead(None, lead, budget, may_stream).await,
-            Way::Follow(follow) => follow,
+    /// Takes the call to its outcome along that way. What it asks of upstreams, it asks through `live`, which is the caller's so
+    /// that it stays where it is.
+    pub async fn go(
+        &mut self,
+        way: Way,
+        live: &mut Option<LiveCall<'q>>,
+        budget: &HoldBudget,
+        may_stream: bool,
+    ) -> Ended {
+        let lead = match way {
+            Way::Lead(lead) => lead,
+            Way::Follow(follow) => match self.follow(follow).await {
+                Turn::Landed(settled) => return Ended::Shared(settled),
+                Turn::Lead(lead) => Some(lead),
+                Turn::Alone => None,
+            },
         };
+        let live = live.insert(self.begin_attempts());
+        self.lead(live, None, lead, budget, may_stream).await
+    }
+
+    /// Waits for somebody else's outcome; no longer than the call may take.
+    async fn follow(&mut self, mut follow: Follow<Settled>) -> Turn<Settled> {
         let deadline_ns = self.question.request(&self.worker).deadline.0;
-        match rt::timeout_at(deadline_ns, follow.turn()).await {
-            Ok(Turn::Landed(settled)) => Ended::Shared(settled),
-            Ok(Turn::Lead(lead)) => {
-                self.flight_ended(FlightOutcome::Promoted);
-                self.lead(None, Some(lead), budget, may_stream).await
-            }
-            Ok(Turn::Alone) => self.lead(None, None, budget, may_stream).await,
-            Err(rt::Elapsed) => Ended::Own(Settled::Error {
+        let turn = rt::timeout_at(deadline_ns, follow.turn()).await;
+        if let Ok(Turn::Lead(_)) = &turn {
+            self.flight_ended(FlightOutcome::Promoted);
+        }
+        turn.unwrap_or_else(|rt::Elapsed| {
+            Turn::Landed(Rc::new(Settled::Error {
                 fault: Fault::unsent(FaultClass::DeadlineExceeded, "call_deadline"),
                 outcome_unknown: false,
                 words: None,
-            }),
-        }
+            }))
+        })
     }
 
     /// Begins attempts of the call's own.
@@ -148,15 +163,15 @@ impl<'q> Ask<'q> {
         )
     }
 
-    /// Asks upstreams, from `begun` on if that has begun already, keeps what may be kept, and lands the flight.
+    /// Asks upstreams, from `first` on if that has been asked of the engine already, keeps what may be kept, and lands the flight.
     pub async fn lead(
         &mut self,
-        begun: Option<(LiveCall<'q>, Option<Next>)>,
+        live: &mut LiveCall<'q>,
+        first: Option<Next>,
         lead: Option<Lead<Settled>>,
         budget: &HoldBudget,
         may_stream: bool,
-    ) -> Ended<'q> {
-        let (mut live, first) = begun.unwrap_or_else(|| (self.begin_attempts(), None));
+    ) -> Ended {
         let is_followed = || lead.as_ref().is_some_and(Lead::is_followed);
         let streaming = match (may_stream, &lead) {
             (false, _) => Streaming::Never,
@@ -166,17 +181,20 @@ impl<'q> Ask<'q> {
         let mut settled = live.drive(first, budget, streaming).await;
         self.meter.upstream = live.last_upstream();
         self.meter.attempts = live.attempts();
-        self.count_hedge(&live);
+        self.count_hedge(live);
         if let Settled::Long(begun) = settled {
             if let Some(lead) = lead {
                 lead.close();
             }
-            return Ended::Long(Box::new(live), begun);
+            return Ended::Long(begun);
         }
-        drop(live);
         if is_result(&settled) {
             let upstream = self.meter.upstream;
-            heads::correct(&self.worker, self.question, &mut settled, upstream, budget).await;
+            let newer = heads::correct(&self.worker, self.question, &mut settled, upstream);
+            if let Some(number) = newer {
+                let asked = heads::ask_by_number(&self.worker, self.question, number, budget);
+                settled = Box::pin(asked).await.unwrap_or(settled);
+            }
             self.keep(&settled);
         }
         match lead {
@@ -186,7 +204,7 @@ impl<'q> Ask<'q> {
     }
 
     /// Ends the flight. A leader that ran out of its own time has nothing to say to the others: the next one leads.
-    fn land(&self, lead: Lead<Settled>, settled: Settled) -> Ended<'q> {
+    fn land(&self, lead: Lead<Settled>, settled: Settled) -> Ended {
         if lead.followers() == 0 {
             drop(lead);
             return Ended::Own(settled);
@@ -294,13 +312,13 @@ const fn is_result(settled: &Settled) -> bool {
     matches!(settled, Settled::Answer { fault: None, .. })
 }
 
-impl Ended<'_> {
+impl Ended {
     /// Writes what the call's client gets. A long answer is not written here.
     pub fn write(&self, worker: &Worker, out: &mut Vec<u8>, question: &Question<'_>) -> Told {
         match self {
             Self::Own(settled) => pipeline::write_settled(worker, out, question, settled, true),
             Self::Shared(settled) => pipeline::write_settled(worker, out, question, settled, false),
-            Self::Long(..) => Told {
+            Self::Long(_) => Told {
                 status: super::respond::Status::OK,
                 outcome: CallOutcome::Aborted,
                 fault: None,

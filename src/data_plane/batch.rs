@@ -182,7 +182,8 @@ async fn follow(
     way: Way,
     budget: &HoldBudget,
 ) -> Finished {
-    let ended = ask.go(way, budget, false).await;
+    let mut live = None;
+    let ended = ask.go(way, &mut live, budget, false).await;
     let mut answer = rt::take_buffer();
     let told = ended.write(worker, &mut answer, ask.question());
     finish(at, &mut ask, told, answer)
@@ -298,13 +299,15 @@ async fn run<'q>(
 }
 
 /// Takes one call to its end.
-async fn lead(worker: &Rc<Worker>, one: Begun<'_>, budget: &HoldBudget) -> Finished {
-    let mut ask = one.ask;
-    let begun = Some((one.live, one.first));
-    let ended = ask.lead(begun, one.lead, budget, false).await;
+async fn lead(worker: &Rc<Worker>, mut one: Begun<'_>, budget: &HoldBudget) -> Finished {
+    let (first, lead) = (one.first.take(), one.lead.take());
+    let ended = one
+        .ask
+        .lead(&mut one.live, first, lead, budget, false)
+        .await;
     let mut answer = rt::take_buffer();
-    let told = ended.write(worker, &mut answer, ask.question());
-    finish(one.at, &mut ask, told, answer)
+    let told = ended.write(worker, &mut answer, one.ask.question());
+    finish(one.at, &mut one.ask, told, answer)
 }
 
 /// Sends the calls of a group as one upstream batch and reports what came of each.

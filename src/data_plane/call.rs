@@ -174,7 +174,7 @@ impl<'q> LiveCall<'q> {
         let Some(upstream) = upstream else {
             return settled;
         };
-        match verify::known_hash(self.question, upstream).await {
+        match Box::pin(verify::known_hash(self.question, upstream)).await {
             Some(hash) => Settled::Answer {
                 answer: Answer {
                     bytes: Bytes::Own(Vec::new()),

@@ -1,8 +1,11 @@
 //! One client connection: requests in, answers out, in order, with every limit and time-out of the configuration. Slow clients
 //! hold a buffer here and nothing else. It decides nothing about upstreams.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use futures_lite::future;
 use rt::{Chunk, Conn};
@@ -241,21 +244,23 @@ impl Client {
         let mut relay =
             ClientRelay::new(&self.conn, &worker, incoming, self.closes_after(incoming));
         let done = {
-            let serving = pipeline::serve(
+            // Polled where it stands: a future of some kilobytes is not moved from hand to hand.
+            let mut serving = pin!(pipeline::serve(
                 &worker,
                 &context,
                 route,
                 body.bytes(&self.inbox),
                 &mut envelope,
                 &mut relay,
-            );
+            ));
             // A client that resets its connection wants nothing any more: dropping `serving` gives its attempts up. One
             // that has only finished sending still listens.
-            let gone = async {
-                self.conn.failed().await;
-                None
-            };
-            future::or(async { Some(serving.await) }, gone).await
+            let mut gone = pin!(self.conn.failed());
+            poll_fn(|cx| match serving.as_mut().poll(cx) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending => gone.as_mut().poll(cx).map(|_| None),
+            })
+            .await
         };
         let relayed_closes = relay.closes();
         self.envelope = envelope;

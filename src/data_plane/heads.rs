@@ -151,44 +151,36 @@ fn quantity(raw: &[u8]) -> Option<u64> {
 }
 
 /// Holds a result against the head that clients have been told: what they see does not go back. A number that is behind is
-/// raised; a newest block that is behind is asked for once more, by its number.
-pub async fn correct(
-    worker: &Rc<Worker>,
+/// raised; of a newest block that is behind the number is given that should be asked for in its place.
+pub fn correct(
+    worker: &Worker,
     question: &Question<'_>,
     settled: &mut Settled,
     upstream: Option<engine::index::UpstreamIndex>,
-    budget: &HoldBudget,
-) {
+) -> Option<u64> {
     let Settled::Answer { answer, .. } = &*settled else {
-        return;
+        return None;
     };
-    let (Some(result), Some(upstream)) = (answer.result(), upstream) else {
-        return;
-    };
-    let chain = question.route.chain;
     let said = match question.entry.tells {
-        HeadTold::Nothing => return,
-        HeadTold::Number => quantity(result),
+        HeadTold::Nothing => return None,
+        HeadTold::Number => quantity(answer.result()?),
         HeadTold::Block if question.block == BlockRef::Latest => {
-            wire::facts::result_facts(result).block_number
+            wire::facts::result_facts(answer.result()?).block_number
         }
-        HeadTold::Block => return,
-    };
-    let Some(said) = said else {
-        return;
-    };
-    let served = worker.answer_block_number(chain, upstream, said);
+        HeadTold::Block => return None,
+    }?;
+    let served = worker.answer_block_number(question.route.chain, upstream?, said);
     if served == said {
-        return;
+        return None;
     }
-    if question.entry.tells == HeadTold::Number {
-        let mut number = vec![b'"'];
-        wire::quantity::write(&mut number, served);
-        number.push(b'"');
-        *settled = made(number);
-    } else if let Some(newer) = ask_by_number(worker, question, served, budget).await {
-        *settled = newer;
+    if question.entry.tells == HeadTold::Block {
+        return Some(served);
     }
+    let mut number = vec![b'"'];
+    wire::quantity::write(&mut number, served);
+    number.push(b'"');
+    *settled = made(number);
+    None
 }
 
 /// A result that was made here.
@@ -203,8 +195,8 @@ fn made(result: Vec<u8>) -> Settled {
     }
 }
 
-/// The block of that number, from whoever has it.
-async fn ask_by_number(
+/// The newest block once more, by its number, from whoever has it.
+pub async fn ask_by_number(
     worker: &Rc<Worker>,
     question: &Question<'_>,
     number: u64,

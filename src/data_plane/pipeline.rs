@@ -84,7 +84,9 @@ pub async fn serve(
     match envelope.parse(body, &limits) {
         Err(refusal) => Done::Served(refuse(worker, body, &refusal)),
         Ok(Shape::Batch) => {
-            Done::Served(batch::serve(worker, context, route, body, envelope.items()).await)
+            // In a place of its own: calls that stand alone do not pay for its size.
+            let batch = Box::pin(batch::serve(worker, context, route, body, envelope.items()));
+            Done::Served(batch.await)
         }
         Ok(Shape::Single) => match envelope.items().first() {
             Some(item) => single(worker, context, route, body, item, relay).await,
@@ -165,9 +167,10 @@ async fn single(
         None => {
             let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
             let way = ask.join();
-            match ask.go(way, &budget, answered).await {
-                Ended::Long(mut live, begun) => {
-                    return relay_long(relay, &mut ask.meter, &mut live, begun).await;
+            let mut live = None;
+            match ask.go(way, &mut live, &budget, answered).await {
+                Ended::Long(begun) => {
+                    return Box::pin(relay_long(relay, &mut ask.meter, live, begun)).await;
                 }
                 ended => ended.write(worker, &mut out, &question),
             }
@@ -185,10 +188,13 @@ async fn single(
 async fn relay_long(
     relay: &mut impl Relay,
     meter: &mut Meter<'_>,
-    live: &mut LiveCall<'_>,
+    live: Option<LiveCall<'_>>,
     begun: Box<Begun>,
 ) -> Done {
-    match relay.relay(live, begun, meter.explain()).await {
+    let Some(mut live) = live else {
+        return Done::Cut;
+    };
+    match relay.relay(&mut live, begun, meter.explain()).await {
         Ok(bytes) => {
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
             meter.ended(CallOutcome::Ok, None, 200, bytes);

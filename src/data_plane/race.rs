@@ -12,7 +12,7 @@ use engine::fault::{Fault, FaultClass};
 use engine::index::AttemptId;
 
 use super::attempt::{Attempted, Begun, Dispatch, Streaming, send};
-use super::call::{LiveCall, MAX_OUT, broken_fault, record_attempt};
+use super::call::{LiveCall, MAX_OUT, Out, broken_fault, record_attempt};
 use super::upstream::body::HoldBudget;
 use super::upstream::judge::Judged;
 
@@ -41,9 +41,8 @@ impl LiveCall<'_> {
         streaming: Streaming<'_>,
     ) -> Option<Box<Begun>> {
         let (worker, question) = (self.worker.clone(), self.question);
-        let go = |live: &mut Self, at: usize, dispatch: Dispatch| {
-            let out = live.goes_out(dispatch)?;
-            let sending = send(
+        let sending = |dispatch: Dispatch, out: &Out| {
+            send(
                 &worker,
                 question,
                 out.upstream.clone(),
@@ -51,17 +50,16 @@ impl LiveCall<'_> {
                 budget,
                 streaming,
                 out.reached.clone(),
-            );
-            *live.out.get_mut(at)? = Some(out);
-            Some(sending)
+            )
         };
-        let first = go(self, 0, dispatch);
-        if first.is_none() {
+        let Some(out) = self.goes_out(dispatch) else {
             self.report(dispatch.attempt, Err(broken_fault()));
             return None;
-        }
-        let mut hedge = no_hedge(&first);
-        let mut own = pin!(first);
+        };
+        // Made where it stays: it has a kilobyte or two.
+        let mut own = pin!(Some(sending(dispatch, &out)));
+        let mut hedge = no_hedge(own.as_ref().get_ref());
+        self.out = [Some(out), None];
         loop {
             let either = poll_fn(|cx| {
                 if let Some(own) = own.as_mut().as_pin_mut()
@@ -125,10 +123,17 @@ impl LiveCall<'_> {
                 if !dispatch.fresh {
                     self.hedge = Some(dispatch.attempt);
                 }
-                match go(self, at, dispatch) {
-                    Some(sending) if at == 0 => own.set(Some(sending)),
-                    Some(sending) => hedge = Some(Box::pin(sending)),
-                    None => self.report(dispatch.attempt, Err(broken_fault())),
+                let Some(out) = self.goes_out(dispatch) else {
+                    self.report(dispatch.attempt, Err(broken_fault()));
+                    continue;
+                };
+                if at == 0 {
+                    own.set(Some(sending(dispatch, &out)));
+                } else {
+                    hedge = Some(Box::pin(sending(dispatch, &out)));
+                }
+                if let Some(place) = self.out.get_mut(at) {
+                    *place = Some(out);
                 }
             }
         }

@@ -186,7 +186,7 @@ pub async fn exchange(
         Some(conn) => conn,
         None => {
             reached.connect_began();
-            let (outcome, made) = connect(upstream).await;
+            let (outcome, made) = Box::pin(connect(upstream)).await;
             reached.connect_ended(outcome);
             slot.connected();
             made.map_err(Broken::Fault)?
