@@ -75,3 +75,49 @@ impl Watermarks {
         self.marks.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rises_and_says_how_far() {
+        let mark = Watermark::default();
+        assert_eq!(mark.get(), 0);
+        assert_eq!(mark.raise(7), 7);
+        assert_eq!(mark.raise(5), 7, "a laggard is told the maximum");
+        assert_eq!(mark.raise(u64::MAX), u64::MAX);
+        mark.reset_to(3);
+        assert_eq!(mark.get(), 3);
+        assert_eq!(mark.raise(4), 4);
+    }
+
+    #[test]
+    fn each_has_its_own_line_and_place() {
+        let marks = Watermarks::new(2);
+        assert!(marks.at(0).is_some_and(|mark| mark.raise(9) == 9));
+        assert!(marks.at(1).is_some_and(|mark| mark.get() == 0));
+        assert!(marks.at(2).is_none());
+        assert_eq!((marks.len(), marks.is_empty()), (2, false));
+        assert!(size_of::<Watermark>() >= 64);
+    }
+
+    #[test]
+    fn raised_by_many_it_ends_at_the_highest() {
+        let mark = Watermark::default();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let mark = &mark;
+                scope.spawn(move || {
+                    let mut seen = 0;
+                    for step in 0..10_000 {
+                        let after = mark.raise(step * 4 + thread);
+                        assert!(after >= seen && after >= step * 4 + thread);
+                        seen = after;
+                    }
+                });
+            }
+        });
+        assert_eq!(mark.get(), 39_999);
+    }
+}
