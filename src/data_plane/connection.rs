@@ -16,12 +16,13 @@ use wire::http1::{self, HeadLimits};
 use super::alarm::Alarm;
 use super::asked::RequestContext;
 use super::client_body::{self, BodyRead, Unreadable};
+use super::drain::Seat;
 use super::incoming::{Incoming, Wants};
 use super::pipeline::{self, Done, Served};
 use super::received::Received;
 use super::relay::ClientRelay;
 use super::reply::{self, Page};
-use super::worker::{Seat, Worker};
+use super::worker::Worker;
 use crate::control::connections::ConnectionPermit;
 
 /// An answer of at most so many bytes is handed to the kernel without waiting until it has taken them. That it has is looked at
