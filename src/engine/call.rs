@@ -210,6 +210,8 @@ pub(crate) struct Attempt {
     pub(crate) quarantined: bool,
     /// How long an answer was believed to take here when it was sent, in microseconds.
     pub(crate) expected_us: u32,
+    /// How long one took when one last came, in microseconds: how long nobody's answering is no silence yet.
+    pub(crate) usual_us: u32,
 }
 
 // The bits of `to_dispatch` and `to_cancel` are enough.
@@ -223,6 +225,11 @@ impl Attempt {
     /// How long an answer was believed to take here when it was sent.
     pub(crate) const fn expected(&self) -> Duration {
         Duration::from_micros(self.expected_us as u64)
+    }
+
+    /// How long an answer took when one last came.
+    pub(crate) const fn usual(&self) -> Duration {
+        Duration::from_micros(self.usual_us as u64)
     }
 }
 

@@ -173,7 +173,7 @@ pub struct MethodPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HedgeConfig {
     /// How unusual a wait must be: of a thousand answers of that upstream to that method so many come sooner.
-    /// [`Self::MIN_QUANTILE`] to [`Self::MAX_QUANTILE`].
+    /// [`Self::MIN_QUANTILE`] to [`Self::MAX_QUANTILE`]. Raised by [`Self::effective_quantile`].
     pub quantile_permille: u16,
     /// Shorter waits are never cut, however unusual. One that is beyond the calls' time means that none is hedged.
     pub min_delay: Duration,
@@ -188,6 +188,24 @@ impl HedgeConfig {
     pub const MAX_QUANTILE: u16 = 999;
     /// One hedge a call.
     pub const MAX_EXTRA: u32 = 1_000;
+
+    /// The quantile that is waited for: the configured one, or a higher one where more calls would be hedged than may be. Of calls that are
+    /// all denied a hedge the ones that need it most would be, too.
+    #[must_use]
+    pub const fn effective_quantile(&self) -> u16 {
+        let affordable = 1_000_u32.saturating_sub(self.max_extra_permille);
+        let wanted = self.quantile_permille as u32;
+        let quantile = if affordable > wanted {
+            affordable
+        } else {
+            wanted
+        };
+        if quantile > Self::MAX_QUANTILE as u32 {
+            Self::MAX_QUANTILE
+        } else {
+            quantile as u16
+        }
+    }
 
     fn is_within_limits(&self) -> bool {
         (Self::MIN_QUANTILE..=Self::MAX_QUANTILE).contains(&self.quantile_permille)
@@ -473,6 +491,22 @@ mod tests {
         for (quantile, extra) in [(500, 1), (999, 1_000), (980, 50)] {
             assert_eq!(checked(quantile, extra), Ok(()));
         }
+        let effective = |quantile_permille, max_extra_permille| {
+            let hedge = HedgeConfig {
+                quantile_permille,
+                max_extra_permille,
+                ..HedgeConfig::default()
+            };
+            hedge.effective_quantile()
+        };
+        assert_eq!(effective(980, 50), 980);
+        assert_eq!(
+            effective(900, 50),
+            950,
+            "one in ten would ask, one in twenty may"
+        );
+        assert_eq!(effective(500, 1), 999);
+        assert_eq!(effective(500, 1_000), 500);
         for (quantile, extra) in [(499, 50), (1_000, 50), (980, 0), (980, 1_001)] {
             assert_eq!(checked(quantile, extra), Err(ConfigError::Hedge));
         }

@@ -44,6 +44,8 @@ pub enum Behaviour {
     Hang,
     /// Of a thousand attempts so many never get an answer.
     HangSome(u32),
+    /// Of a thousand answers so many come this much later.
+    StallSome(u32, Duration),
     /// The connection is reset after the bytes were sent.
     Reset,
     /// Slower, in per cent of the usual: 500 is five times.
@@ -194,6 +196,10 @@ impl Provider {
             Some(Behaviour::Refuse) => fail(QUICK, Fault::unsent(FaultClass::Transport, "refused")),
             Some(Behaviour::Hang) => hang(),
             Some(Behaviour::HangSome(permille)) if draw < permille => hang(),
+            Some(Behaviour::StallSome(permille, stall)) if draw < permille => Plan {
+                ends_after: Some(usual + stall),
+                ..answer
+            },
             Some(Behaviour::Reset) => fail(usual / 2, Fault::new(FaultClass::Transport, "reset")),
             Some(Behaviour::SlowWith(slow, _)) if slow != method => answer,
             Some(Behaviour::Slow(percent) | Behaviour::SlowWith(_, percent)) => Plan {

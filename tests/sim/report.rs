@@ -57,6 +57,10 @@ pub struct Report {
     pub reroutes: u64,
     /// Retries that the budget denied.
     pub denied: u64,
+    /// Second attempts beside a first that had not answered.
+    pub hedges: u64,
+    /// Hedges that their share of the calls denied.
+    pub hedges_denied: u64,
     /// Latencies of good calls, in microseconds, unsorted.
     pub latencies_us: Vec<u64>,
     /// The time line.
@@ -76,6 +80,8 @@ impl Report {
             retries: 0,
             reroutes: 0,
             denied: 0,
+            hedges: 0,
+            hedges_denied: 0,
             latencies_us: Vec::new(),
             seconds: Vec::new(),
         }

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use engine::config::{BreakerConfig, RetryBudgetConfig};
+use engine::config::{BreakerConfig, HedgeConfig, RetryBudgetConfig};
 use engine::index::ProviderIndex;
 use engine::rng::Rng;
 use engine::strategy::{REGISTRY, StrategySpec};
@@ -55,7 +55,29 @@ pub fn scenario(seed: u64) -> Scenario {
         .chance(1, 2)
         .then(|| Duration::from_secs(1 + rng.below(8)));
     scenario.late_events = rng.chance(1, 3);
+    hedge(&mut scenario, &mut Rng::new(seed ^ 0x4ED6E));
     scenario
+}
+
+/// Every other scenario hedges, and has an upstream that stalls now and then.
+fn hedge(scenario: &mut Scenario, rng: &mut Rng) {
+    if rng.chance(1, 2) {
+        return;
+    }
+    scenario.policy.hedge = Some(HedgeConfig {
+        quantile_permille: 500 + rng.below(500) as u16,
+        min_delay: Duration::from_millis(rng.below(40)),
+        max_extra_permille: 1 + rng.below(1_000) as u32,
+    });
+    let stall = Behaviour::StallSome(
+        1 + rng.below(500) as u32,
+        Duration::from_millis(rng.below(3_000)),
+    );
+    let upstreams = scenario.upstreams.len() as u64;
+    let stalls = rng.below(upstreams) as usize;
+    let script = scenario.upstreams[stalls].clone();
+    let from = rng.below(HEALED_S - 1);
+    scenario.upstreams[stalls] = script.but(from, HEALED_S, stall);
 }
 
 /// Runs the scenario of this seed: never wrong while the faults last, well again after them.

@@ -7,7 +7,8 @@
 //! matter. At most one hedge a call.
 //!
 //! **When.** After the observed quantile of that upstream's answers to that method, or the method's over all upstreams where too
-//! little is known of the one, and not before `min_delay`. Where nothing is known, and where that time is not before the
+//! little is known of the one, and not before `min_delay`. The quantile is at least the one beyond which no more calls lie than may be hedged:
+//! were more to ask, those that are early would take the share of those that are stuck. Where nothing is known, and where that time is not before the
 //! attempt's deadline, not at all. An attempt that finds out whether an upstream has come back (a breaker's probe, a
 //! trial in quarantine) is not hedged either: outrun and cancelled, it would find out nothing, again and again.
 //!

@@ -156,6 +156,8 @@ impl Share {
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     latency: Mean,
+    /// The mean as it was at the last answer, in microseconds; 0 for none yet.
+    usual_us: u64,
     health: Share,
     in_flight: u32,
     /// The sum of the in-flight attempts' starting times in microseconds, modulo 2⁶⁴: only its difference to a product is used.
@@ -173,6 +175,7 @@ impl Cell {
                 run_is_slower: false,
                 run_total: 0,
             },
+            usual_us: 0,
             health: Share::new(),
             in_flight: 0,
             started_us: 0,
@@ -218,6 +221,8 @@ pub struct Estimate {
     pub cost_us: u64,
     /// Latency alone, in microseconds.
     pub latency_us: u64,
+    /// The same as of the last answer: what has not come since, and was waited for or given up, is not in it. In microseconds.
+    pub usual_us: u64,
     /// Share of attempts that did not fail, in 1/65536.
     pub health: u32,
     /// Nothing is known of this upstream yet, or next to nothing.
@@ -270,9 +275,12 @@ impl Spreads {
         } else {
             self.all.last_read_us()
         };
-        if !at_least || (held_to_us > 0 && took_us >= held_to_us) {
+        if !at_least {
             own.add(took_us, now);
             self.all.add(took_us, now);
+        } else if held_to_us > 0 && took_us >= held_to_us {
+            own.add_cut(took_us, now);
+            self.all.add_cut(took_us, now);
         }
     }
 }
@@ -372,16 +380,19 @@ impl Board {
             standing.relative.add(ratio(sample_us, row.mean.us()), now);
         }
         cell.latency.add(sample_us, now);
+        if !at_least {
+            cell.usual_us = cell.latency.us();
+        }
         row.mean.add(sample_us, now);
     }
 
-    /// The time within which so many of a thousand recent answers of an upstream to a method came: of all upstreams where too few of its own are
-    /// recent (fewer than twenty), `None` where those are too few as well. Never below the exact quantile, and at most an eighth above it, of
-    /// answers as they were up to 64 answers and 100 ms ago. An attempt that was given up counts as if it had answered then, unless
-    /// that was sooner than the quantile.
+    /// The time within which so many of a thousand recent answers of an upstream to a method came; of all upstreams, where fewer than twenty of
+    /// its own are recent; `None` where those are too few as well. Never below the exact quantile, and at most an eighth above it, of answers as
+    /// they were up to 64 answers and 100 ms ago. An attempt that was given up counts as if it had answered then, unless that was
+    /// sooner than the quantile; such attempts alone never raise it above twice the quantile of the answers that came.
     ///
-    /// The first question for a method makes room for its counts (under a kilobyte an upstream), later ones allocate nothing. A method
-    /// of which nothing was asked costs nothing.
+    /// The first question for a method makes room for its counts (1.6 kB an upstream), later ones allocate nothing. A method of which
+    /// nothing was asked costs nothing.
     pub fn quantile(
         &mut self,
         upstream: UpstreamIndex,
@@ -426,6 +437,10 @@ impl Board {
         Estimate {
             cost_us: cost(latency_us, health),
             latency_us,
+            usual_us: cell
+                .map(|cell| cell.usual_us)
+                .filter(|&us| us > 0)
+                .unwrap_or(guess_us),
             health,
             cold: standing.is_none_or(|standing| standing.health.samples < TRIAL_SAMPLES),
             promising: cell.is_some_and(|cell| cell.latency.is_promising()),

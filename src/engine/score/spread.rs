@@ -1,15 +1,20 @@
 //! How an upstream's recent answers to one method are spread: counts over logarithmic steps, from which any quantile can be read. It
 //! holds no single answer and judges nobody.
 //!
-//! Each power of two of microseconds is cut into eight steps, from 1 µs to [`LONGEST_US`]. A quantile is given as the upper end of the step
-//! in which it lies, so it is **never below the exact one and at most an eighth above it** (exact below 16 µs).
+//! Each power of two of microseconds is cut into eight steps, from 1 µs to 67 s. A quantile is given as the upper end of the step in which it
+//! lies, so it is **never below the exact one and at most an eighth above it** (exact below 16 µs).
+//!
+//! **What was cut short** counts apart, as if it had answered when it was given up: it would have taken at least as long. Left out, the slow
+//! answers, which are the ones that are cut short, would be missing; each reading would be lower than the one before and cut more of them.
+//! But what hangs would raise the reading, which would let it hang longer before it is cut, and so on without end. So the exact quantile is
+//! that of all, but **at most twice that of the answers that came**.
 //!
 //! **What is recent.** Two parts are kept, the one that is being filled and the one before it. A part ends when it spans [`PART`] and holds
-//! [`ENOUGH`] answers, or holds [`FULL`], or spans [`OLDEST`], whatever it holds. So where traffic is dense everything older than five
+//! [`ENOUGH`] entries, or holds [`FULL`], or spans [`OLDEST`], whatever it holds. So where traffic is dense everything older than five
 //! seconds is forgotten for good, where it is sparse the last hundred answers count, and nothing is older than half a minute. (A
 //! histogram that decays by factors would take four time constants to forget a slow spell down to its 98th percentile.)
 //!
-//! Adding costs one increment; a quantile is read again after [`READ_AFTER`] answers or [`READ_EVERY`], and remembered in between.
+//! Adding costs one increment; a quantile is read again after [`READ_AFTER`] entries or [`READ_EVERY`], and remembered in between.
 
 use core::time::Duration;
 
@@ -39,18 +44,25 @@ const READ_EVERY: Duration = Duration::from_millis(100);
 
 const _: () = assert!(FULL <= u16::MAX as u32, "a count is 16 bits wide");
 
+type Steps = [u16; COUNT];
+
 #[derive(Clone, Debug)]
 struct Part {
-    steps: [u16; COUNT],
+    answered: Steps,
+    cut: Steps,
     total: u32,
-    /// When its first answer came.
+    /// Of those, the ones that were cut short.
+    total_cut: u32,
+    /// When its first entry came.
     began: Instant,
 }
 
 impl Part {
     const EMPTY: Self = Self {
-        steps: [0; COUNT],
+        answered: [0; COUNT],
+        cut: [0; COUNT],
         total: 0,
+        total_cut: 0,
         began: Instant::ZERO,
     };
 }
@@ -91,25 +103,45 @@ impl Spread {
 
     /// Counts an answer that took so long.
     pub(super) fn add(&mut self, took_us: u64, now: Instant) {
+        let current = self.make_room(now);
+        if let Some(step) = current.answered.get_mut(step_of(took_us)) {
+            *step += 1;
+            current.total += 1;
+        }
+    }
+
+    /// Counts one that was given up after so long.
+    pub(super) fn add_cut(&mut self, waited_us: u64, now: Instant) {
+        let current = self.make_room(now);
+        if let Some(step) = current.cut.get_mut(step_of(waited_us)) {
+            *step += 1;
+            current.total += 1;
+            current.total_cut += 1;
+        }
+    }
+
+    fn make_room(&mut self, now: Instant) -> &mut Part {
         self.turn(now);
         if self.current.total == 0 {
             self.current.began = now;
         }
-        if let Some(step) = self.current.steps.get_mut(step_of(took_us)) {
-            *step += 1;
-            self.current.total += 1;
-        }
         self.read.since += 1;
+        &mut self.current
     }
 
-    /// How many answers are recent.
+    /// How many entries are recent.
     const fn count(&self) -> u32 {
         self.current.total + self.previous.total
     }
 
+    /// How many of them are answers.
+    const fn count_answered(&self) -> u32 {
+        self.count() - self.current.total_cut - self.previous.total_cut
+    }
+
     /// Are there enough for a quantile?
     pub(super) const fn is_known(&self) -> bool {
-        self.count() >= KNOWN_AFTER
+        self.count_answered() >= KNOWN_AFTER
     }
 
     /// The time within which so many of a thousand recent answers came, in microseconds; `None` for fewer than [`KNOWN_AFTER`].
@@ -139,17 +171,18 @@ impl Spread {
     }
 
     fn quantile_now_us(&self, permille: u16) -> u64 {
-        let rank = (self.count() * u32::from(permille)).div_ceil(1_000);
-        let mut above = self.count().saturating_sub(rank);
-        let steps = self.current.steps.iter().zip(&self.previous.steps);
-        for (number, (&current, &previous)) in steps.enumerate().rev() {
-            let here = u32::from(current) + u32::from(previous);
-            if here > above {
-                return end_of(number);
-            }
-            above -= here;
+        let (current, previous) = (&self.current, &self.previous);
+        let answered = current.answered.iter().zip(&previous.answered);
+        let cut = current.cut.iter().zip(&previous.cut);
+        let each = answered.map(|(&a, &b)| u32::from(a) + u32::from(b));
+        let of_answered = quantile(each.clone(), self.count_answered(), permille);
+        if self.count() == self.count_answered() {
+            return of_answered;
         }
-        0
+        let all = each
+            .zip(cut.map(|(&a, &b)| u32::from(a) + u32::from(b)))
+            .map(|(answered, cut)| answered + cut);
+        quantile(all, self.count(), permille).min(2 * of_answered)
     }
 
     /// Ends the current part if it is due, and forgets what is old.
@@ -170,6 +203,23 @@ impl Spread {
             self.read.permille = 0;
         }
     }
+}
+
+/// The end of the step in which the quantile of so many counts lies, by nearest rank.
+fn quantile(
+    steps: impl DoubleEndedIterator<Item = u32> + ExactSizeIterator,
+    count: u32,
+    permille: u16,
+) -> u64 {
+    let rank = (count * u32::from(permille)).div_ceil(1_000);
+    let mut above = count.saturating_sub(rank);
+    for (step, here) in steps.enumerate().rev() {
+        if here > above {
+            return end_of(step);
+        }
+        above -= here;
+    }
+    0
 }
 
 const fn is_within(span: Duration, since: Instant, now: Instant) -> bool {
@@ -302,36 +352,76 @@ mod tests {
         assert!(spread.quantile_us(999, millis(100)).unwrap() >= 500_000);
     }
 
+    #[test]
+    fn what_hangs_does_not_raise_it_without_end_and_what_is_cut_does_not_lower_it() {
+        let mut spread = Spread::new();
+        let answer = |number: u64| 10_000 + number * 7_919 % 20_000;
+        for at in 0..1_000 {
+            spread.add(answer(at), millis(at));
+        }
+        let usual = spread.quantile_us(980, millis(1_000)).unwrap();
+        // One in ten hangs from here on, and is given up a while after the quantile, whatever that is.
+        for at in 1_000..60_000 {
+            let held_to = spread.quantile_us(980, millis(at)).unwrap();
+            if at % 10 == 0 {
+                spread.add_cut(held_to + 10_000, millis(at));
+            } else if answer(at) > held_to {
+                spread.add_cut(held_to, millis(at));
+            } else {
+                spread.add(answer(at), millis(at));
+            }
+            assert!(
+                held_to * 9 / 8 >= usual && held_to <= usual * 9 / 4,
+                "{held_to} at {at}"
+            );
+        }
+        // Now all hang: as long as anything is known, it holds.
+        let mut at = 60_000;
+        while let Some(held_to) = spread.quantile_us(980, millis(at)) {
+            assert!(held_to <= usual * 9 / 4);
+            spread.add_cut(held_to + 10_000, millis(at));
+            at += 1;
+        }
+        assert!(at < 66_000, "what has been forgotten is not known");
+    }
+
     proptest! {
         /// Within the stated error of the exact quantile of the last answers, as many as are counted; and the right ones are counted.
         #[test]
         fn a_quantile_is_the_exact_one_and_at_most_an_eighth_more(
-            answers in prop::collection::vec((0_u64..600, 0_u32..27, any::<u64>()), 1..1_500),
+            entries in prop::collection::vec((0_u64..600, 0_u32..27, any::<u64>(), 0_u8..10), 1..1_500),
+            cut_tenths in 0_u8..8,
             permille in 500_u16..1_000,
         ) {
             let mut spread = Spread::new();
             let mut now = 0;
-            let mut all: Vec<(u64, u64)> = Vec::new();
-            for (gap, bits, draw) in answers {
+            let mut all = Vec::new();
+            for (gap, bits, draw, cut) in entries {
                 // Mostly dense, now and then a pause.
                 now += if gap < 590 { gap / 12 } else { (gap - 590) * 2_000 };
                 let value = draw & ((1 << bits) - 1);
-                spread.add(value, millis(now));
-                all.push((now, value));
+                if cut < cut_tenths {
+                    spread.add_cut(value, millis(now));
+                } else {
+                    spread.add(value, millis(now));
+                }
+                all.push((now, value, cut >= cut_tenths));
             }
             spread.turn(millis(now));
             let count = spread.count() as usize;
-            let recent: Vec<u64> = all[all.len() - count..].iter().map(|&(_, value)| value).collect();
-            if count >= KNOWN_AFTER as usize {
+            let recent = &all[all.len() - count..];
+            let values: Vec<u64> = recent.iter().map(|&(_, value, _)| value).collect();
+            let answered: Vec<u64> = recent.iter().filter(|entry| entry.2).map(|&(_, value, _)| value).collect();
+            if answered.len() >= KNOWN_AFTER as usize {
                 let ours = spread.quantile_us(permille, millis(now)).unwrap();
-                let exact = exact(&recent, permille);
+                let exact = exact(&values, permille).min(2 * exact(&answered, permille));
                 prop_assert!(ours >= exact && ours <= exact + exact / 8, "{ours} for {exact}");
             } else {
                 prop_assert_eq!(spread.quantile_us(permille, millis(now)), None);
             }
-            let oldest = all.get(all.len() - count).map_or(now, |&(at, _)| at);
+            let oldest = recent.first().map_or(now, |&(at, _, _)| at);
             prop_assert!(now - oldest < 30_000, "{} ms old", now - oldest);
-            let last_part = all.iter().filter(|&&(at, _)| now - at < 2_500).count();
+            let last_part = all.iter().filter(|&&(at, _, _)| now - at < 2_500).count();
             prop_assert!(count >= last_part, "{count} of {last_part}");
         }
     }

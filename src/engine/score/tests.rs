@@ -147,6 +147,113 @@ fn cancelled_attempts_leave_no_trace() {
 }
 
 #[test]
+fn what_was_outrun_took_at_least_as_long_as_it_was_waited_for() {
+    let mut bench = Bench::new();
+    for _ in 0..50 {
+        bench.answer(A, M, 20);
+        bench.answer(B, M, 20);
+    }
+    let before = bench.estimate(A, M);
+    bench.end(A, M, 20, Sample::Outrun(Duration::from_millis(20)));
+    let after = bench.estimate(A, M);
+    assert_eq!(after.latency_us, before.latency_us, "that is no news");
+    for _ in 0..3 {
+        bench.end(A, M, 90, Sample::Outrun(Duration::from_millis(90)));
+    }
+    let after = bench.estimate(A, M);
+    assert_eq!(after.latency_us, 90_000);
+    assert_eq!(after.health, ONE);
+    assert_eq!(after.usual_us / 1_000, 20, "no answer came since");
+    assert_eq!(bench.board.in_flight(A), 0);
+    bench.answer(A, M, 90);
+    assert_eq!(bench.estimate(A, M).usual_us / 1_000, 90);
+}
+
+#[test]
+fn a_hedge_that_was_cut_short_makes_nobody_look_fast() {
+    let mut bench = Bench::new();
+    bench.end(A, M, 1, Sample::Outrun(Duration::from_millis(1)));
+    assert_eq!(bench.latency_ms(A, M), UNKNOWN_US / 1_000);
+    for _ in 0..20 {
+        bench.answer(B, M, 30);
+    }
+    for _ in 0..10 {
+        bench.end(A, M, 1, Sample::Outrun(Duration::from_millis(1)));
+    }
+    let unknown = bench.estimate(A, M);
+    assert_eq!(unknown.latency_us / 1_000, 30);
+    assert!(unknown.cold && unknown.silent_for_us == u64::MAX);
+}
+
+#[test]
+fn a_quantile_is_the_upstream_s_own_or_the_method_s_or_none() {
+    let mut bench = Bench::new();
+    let quantile = |bench: &mut Bench, upstream, method| {
+        let quantile = bench.board.quantile(upstream, method, 980, bench.now);
+        quantile.map(|quantile| quantile.as_millis())
+    };
+    assert_eq!(quantile(&mut bench, A, M), None, "never sent");
+    bench.answer(A, M, 10);
+    assert_eq!(quantile(&mut bench, A, M), None);
+    for _ in 0..19 {
+        bench.answer(A, M, 10);
+    }
+    assert_eq!(
+        quantile(&mut bench, A, M),
+        None,
+        "counted from the first question on"
+    );
+    bench.answer(A, M, 10);
+    assert_eq!(quantile(&mut bench, A, M), Some(10));
+    assert_eq!(quantile(&mut bench, B, M), Some(10), "the method's");
+    assert_eq!(quantile(&mut bench, A, N), None);
+    for _ in 0..20 {
+        bench.answer(B, M, 40);
+    }
+    assert!((40..=45).contains(&quantile(&mut bench, B, M).unwrap()));
+    assert!((10..=11).contains(&quantile(&mut bench, A, M).unwrap()));
+    bench.wait(30_000);
+    assert_eq!(quantile(&mut bench, A, M), None, "long ago");
+    assert_eq!(quantile(&mut bench, UpstreamIndex(9), M), None);
+}
+
+#[test]
+fn what_was_given_up_counts_in_the_quantile_if_it_was_waited_for_long_enough() {
+    let mut bench = Bench::new();
+    let quantile = |bench: &mut Bench| {
+        let quantile = bench.board.quantile(A, M, 900, bench.now);
+        quantile.map(|quantile| quantile.as_millis())
+    };
+    bench.answer(A, M, 10);
+    quantile(&mut bench);
+    for _ in 0..40 {
+        bench.answer(A, M, 10);
+    }
+    assert_eq!(quantile(&mut bench), Some(10));
+    let gone = |millis| Sample::Outrun(Duration::from_millis(millis));
+    for _ in 0..400 {
+        bench.end(A, M, 1, gone(1));
+    }
+    bench.wait(100);
+    assert_eq!(quantile(&mut bench), Some(10), "cut short of it: no news");
+    for _ in 0..5 {
+        bench.end(A, M, 15, gone(15));
+    }
+    bench.wait(100);
+    assert!((15..=17).contains(&quantile(&mut bench).unwrap()));
+    let late = Sample::Failed(50, Some(Duration::from_secs(4)));
+    for _ in 0..10 {
+        bench.end(A, M, 15, late);
+    }
+    bench.wait(100);
+    let held_to = quantile(&mut bench).unwrap();
+    assert!(
+        (20..=22).contains(&held_to),
+        "twice what answers took: {held_to}"
+    );
+}
+
+#[test]
 fn a_method_never_seen_there_is_guessed_from_the_upstreams_usual_ratio() {
     let mut bench = Bench::new();
     for _ in 0..50 {

@@ -198,7 +198,9 @@ impl Shard {
         let Some(state) = self.chains.get_mut(chain.as_usize()) else {
             return;
         };
-        let expected = Duration::from_micros(state.board.estimate(index, method, now).latency_us);
+        let estimate = state.board.estimate(index, method, now);
+        let micros = |us: u64| u32::try_from(us).unwrap_or(u32::MAX);
+        let usual = Duration::from_micros(estimate.usual_us);
         let limit = state
             .upstream(index)
             .map(|upstream| upstream.config.timeout);
@@ -220,14 +222,15 @@ impl Shard {
             live: true,
             started: now,
             deadline,
-            check: silence::first_check(call, is_last, expected, now),
+            check: silence::first_check(call, is_last, usual, now),
             first_byte: Instant::NEVER,
             fresh: call.tried.contains(index),
             committed: false,
             breaker: permits.breaker,
             throttle: permits.throttle,
             quarantined: permits.quarantined,
-            expected_us: u32::try_from(expected.as_micros()).unwrap_or(u32::MAX),
+            expected_us: micros(estimate.latency_us),
+            usual_us: micros(estimate.usual_us),
         };
         // Attempts were counted before this was called, so there is room.
         let Some(id) = call.add_attempt(attempt) else {

@@ -37,7 +37,7 @@ impl Shard {
         let observed = chain.board.quantile(
             first.upstream,
             request.method,
-            config.quantile_permille,
+            config.effective_quantile(),
             now,
         );
         let at = observed.map_or(Instant::NEVER, |quantile| {

@@ -3,7 +3,7 @@
 //! Half of what is left may be seconds. When an upstream falls silent, every call that is in flight there would wait that long, and all of them
 //! would then want a retry at the same moment: more than the budget has, and so errors that a healthy neighbour could have
 //! prevented. But a call that is merely slow must not be cut short on an upstream that is well. So what counts is not the
-//! attempt's age but the upstream's silence: for a second, and for sixteen times what the call was expected to take, it has answered
+//! attempt's age but the upstream's silence: for a second, and for sixteen times what its answers took when they last came, it has answered
 //! nobody, although at least [`MIN_WAITING`] attempts wait for it.
 
 use core::time::Duration;
@@ -19,22 +19,22 @@ use super::chain::Chain;
 
 /// Shorter silences are no silence.
 const MIN_PATIENCE: Duration = Duration::from_secs(1);
-/// Nor are those shorter than so many times what was expected.
+/// Nor are those shorter than so many times what an answer took when one last came.
 const PATIENCE: u32 = 16;
 /// One or two slow calls on an upstream that has nothing else to do are no silence.
 pub(super) const MIN_WAITING: u32 = 4;
 
 /// When to listen for the first time; never where giving up early has no point.
-pub(super) fn first_check(call: &Call, is_last: bool, expected: Duration, now: Instant) -> Instant {
+pub(super) fn first_check(call: &Call, is_last: bool, usual: Duration, now: Instant) -> Instant {
     if is_last || call.request.effect == Effect::NodeWrite {
         Instant::NEVER
     } else {
-        now + patience(expected)
+        now + patience(usual)
     }
 }
 
-fn patience(expected: Duration) -> Duration {
-    expected.saturating_mul(PATIENCE).max(MIN_PATIENCE)
+fn patience(usual: Duration) -> Duration {
+    usual.saturating_mul(PATIENCE).max(MIN_PATIENCE)
 }
 
 impl Chain {
@@ -50,7 +50,7 @@ impl Chain {
         let heard = self
             .upstream(attempt.upstream)
             .map_or(now, |upstream| upstream.heard);
-        let patience = patience(attempt.expected());
+        let patience = patience(attempt.usual());
         let over = heard.max(attempt.started) + patience;
         if over > now {
             return Err(over);

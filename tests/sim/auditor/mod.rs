@@ -1,15 +1,17 @@
 //! What must be true at every step, seen from outside. It is told what the driver does and what the engine notes, keeps its own
 //! books, and never asks the engine how it decided.
 
+mod hedges;
 mod notes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use engine::breaker::State;
+use engine::call::MAX_LIVE_ATTEMPTS;
 use engine::call::{Outcome, Request};
-use engine::config::RetryBudgetConfig;
+use engine::config::{MethodPolicy, RetryBudgetConfig};
 use engine::fault::{Fault, FaultClass};
-use engine::index::{AttemptId, CallId, UpstreamIndex};
+use engine::index::{AttemptId, CallId, ProviderIndex, UpstreamIndex};
 use engine::method::{Effect, MethodId};
 use engine::shard::Shard;
 use engine::time::Instant;
@@ -47,10 +49,12 @@ pub struct Auditor {
     attempts: (u64, u64, u64),
     /// Retries granted and denied, and reroutes.
     pub(crate) retries: (u64, u64, u64),
+    pub(crate) hedges: hedges::Hedges,
 }
 
 #[derive(Debug)]
 struct Upstream {
+    provider: ProviderIndex,
     probes_allowed: usize,
     state: State,
     probes: BTreeSet<(CallId, AttemptId)>,
@@ -69,11 +73,16 @@ struct Call {
     attempts: Vec<Attempt>,
     /// An attempt ended after its bytes had left.
     sent: bool,
+    /// It has had its hedge.
+    hedged: bool,
+    /// An answer is on its way to the client.
+    committed: bool,
 }
 
 #[derive(Debug)]
 struct Attempt {
     upstream: UpstreamIndex,
+    started: Instant,
     deadline: Instant,
     end: AttemptEnd,
 }
@@ -85,14 +94,23 @@ enum AttemptEnd {
     Finished(Result<(), Fault>),
 }
 
+impl Call {
+    fn live(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts
+            .iter()
+            .filter(|attempt| attempt.end == AttemptEnd::Live)
+    }
+}
+
 impl Auditor {
     /// Empty books.
     #[must_use]
-    pub fn new(scripts: &[Script], budget: RetryBudgetConfig, attempts_allowed: u8) -> Self {
+    pub fn new(scripts: &[Script], budget: RetryBudgetConfig, policy: &MethodPolicy) -> Self {
         Self {
             upstreams: scripts
                 .iter()
                 .map(|script| Upstream {
+                    provider: script.config.provider,
                     probes_allowed: script.config.breaker.probes as usize,
                     state: State::Closed,
                     probes: BTreeSet::new(),
@@ -104,12 +122,13 @@ impl Auditor {
                 .collect(),
             calls: BTreeMap::new(),
             budget,
-            attempts_allowed: usize::from(attempts_allowed),
+            attempts_allowed: usize::from(policy.attempts),
             seconds: VecDeque::new(),
             paused: BTreeSet::new(),
             failed: None,
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
+            hedges: hedges::Hedges::new(policy.hedge),
         }
     }
 
@@ -125,6 +144,8 @@ impl Auditor {
             deadline,
             attempts: Vec::new(),
             sent: false,
+            hedged: false,
+            committed: false,
         };
         must!(
             self.calls.insert(id, call).is_none(),
@@ -189,9 +210,19 @@ impl Auditor {
         upstream.live += 1;
         call.attempts.push(Attempt {
             upstream: to,
+            started: now,
             deadline,
             end: AttemptEnd::Live,
         });
+        let live = call.live().count();
+        must!(
+            live <= MAX_LIVE_ATTEMPTS,
+            "{id:?} has {live} attempts out at once"
+        );
+        must!(
+            !call.committed,
+            "{id:?} sends although an answer is on its way to the client"
+        );
         self.attempts.0 += 1;
         Ok(())
     }
@@ -202,6 +233,7 @@ impl Auditor {
             && let Some(known) = call.attempts.get_mut(attempt.as_usize())
         {
             known.deadline = call.deadline;
+            call.committed = true;
         }
     }
 
@@ -264,11 +296,10 @@ impl Auditor {
             "{id:?} completes at {now}, its deadline was {}",
             call.deadline
         );
-        let live = call
-            .attempts
-            .iter()
-            .any(|attempt| attempt.end == AttemptEnd::Live);
-        must!(!live, "{id:?} completes with an attempt out");
+        must!(
+            call.live().count() == 0,
+            "{id:?} completes with an attempt out"
+        );
         self.paused.remove(&id);
         if let Outcome::Relay { attempt, fault } = outcome {
             let end = call
@@ -326,13 +357,10 @@ impl Auditor {
             );
             must!(view.chain == CHAIN, "{:?} is of no chain", view.upstream);
         }
-        let late = self.calls.iter().find(|(_, call)| {
-            let mut live = call
-                .attempts
-                .iter()
-                .filter(|attempt| attempt.end == AttemptEnd::Live);
-            live.any(|attempt| attempt.deadline < now)
-        });
+        let late = self
+            .calls
+            .iter()
+            .find(|(_, call)| call.live().any(|attempt| attempt.deadline < now));
         must!(
             late.is_none(),
             "{:?} has an attempt out past its deadline",

@@ -72,6 +72,7 @@ impl Auditor {
                 self.grant(1, note.at)?;
             }
             NoteKind::RetryDenied { .. } => self.retries.1 += 1,
+            NoteKind::HedgeDenied { call } => self.hedge_denied(call, shard, note.at)?,
             _ => {}
         }
         Ok(())
@@ -121,16 +122,27 @@ impl Auditor {
         now: Instant,
     ) -> Check {
         let was_paused = self.paused.remove(&id);
+        if purpose == Purpose::Hedge {
+            self.hedged(id, attempt, to, now)?;
+        }
+        let hedged = self.calls.get(&id).is_some_and(|call| call.hedged);
         let earlier = self.calls.get(&id).map_or(&[][..], |call| &call.attempts);
         let earlier = earlier.get(..attempt.as_usize()).unwrap_or(earlier);
         let been_there = earlier.iter().any(|earlier| earlier.upstream == to);
         must!(
-            attempt.as_usize() <= self.attempts_allowed,
+            attempt.as_usize() <= self.attempts_allowed + usize::from(hedged),
             "{id:?} makes {attempt:?}, {} attempts are allowed",
             self.attempts_allowed
         );
         match purpose {
-            Purpose::First => must!(attempt.0 == 0, "{id:?}: {attempt:?} is called the first"),
+            Purpose::First => {
+                must!(attempt.0 == 0, "{id:?}: {attempt:?} is called the first");
+                self.hedges.second(now).1 += 1;
+            }
+            Purpose::Hedge => must!(
+                !been_there && !forced,
+                "{id:?} is hedged to {to:?}, where it was or which is out"
+            ),
             Purpose::Fresh => {
                 must!(
                     been_there,

@@ -9,16 +9,16 @@ use crate::report::Report;
 use crate::scenario::Scenario;
 use crate::world::run;
 
-fn strategy(name: &str) -> StrategySpec {
+pub(super) fn strategy(name: &str) -> StrategySpec {
     StrategySpec::of(find(name).unwrap())
 }
 
-fn play(scenario: &Scenario) -> Report {
+pub(super) fn play(scenario: &Scenario) -> Report {
     run(scenario).unwrap_or_else(|violation| panic!("{violation}"))
 }
 
 /// Each story is told with a few seeds.
-fn with_seeds(tell: impl Fn(u64)) {
+pub(super) fn with_seeds(tell: impl Fn(u64)) {
     (0..5).for_each(tell);
 }
 

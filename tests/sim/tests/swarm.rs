@@ -17,10 +17,13 @@ fn from_environment(name: &str, otherwise: u64) -> u64 {
 fn any_mixture_of_faults_is_survived_and_recovered_from() {
     let first = from_environment("SIM_FIRST_SEED", 0);
     let seeds = from_environment("SIM_SEEDS", SEEDS);
-    let (mut calls, mut failures) = (0, Vec::new());
+    let (mut calls, mut hedges, mut failures) = (0, 0, Vec::new());
     for seed in first..first + seeds {
         match check(seed) {
-            Ok(report) => calls += report.calls,
+            Ok(report) => {
+                calls += report.calls;
+                hedges += report.hedges;
+            }
             Err(sentence) => failures.push(sentence),
         }
     }
@@ -31,6 +34,11 @@ fn any_mixture_of_faults_is_survived_and_recovered_from() {
         failures.join("\n")
     );
     assert!(calls > seeds * 1_000, "the swarm hardly called: {calls}");
+    // A single seed may be one that does not hedge.
+    assert!(
+        seeds < 100 || hedges > seeds * 10,
+        "the swarm hardly hedged: {hedges}"
+    );
 }
 
 /// The file says what each seed once found.

@@ -72,6 +72,7 @@ pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
         world.report.denied,
         world.report.reroutes,
     ) = world.auditor.retries;
+    (world.report.hedges, world.report.hedges_denied) = world.auditor.hedges.made_and_denied();
     Ok(world.report)
 }
 
@@ -134,11 +135,7 @@ impl<'a> World<'a> {
             scenario,
             shard: Shard::new(config, rng.next_u64(), Instant::ZERO),
             providers: Vec::new(),
-            auditor: Auditor::new(
-                &scenario.upstreams,
-                scenario.retry_budget,
-                scenario.policy.attempts,
-            ),
+            auditor: Auditor::new(&scenario.upstreams, scenario.retry_budget, &scenario.policy),
             report: Report::new(scenario.seed),
             now: Instant::ZERO,
             heap: BinaryHeap::new(),
@@ -344,10 +341,19 @@ impl<'a> World<'a> {
     }
 
     fn commit(&mut self, number: usize, attempt: u16) -> Check {
-        let now = self.now;
+        let (now, late_events) = (self.now, self.scenario.late_events);
         self.with(number, |world, live| {
+            let heard = live
+                .attempts
+                .get(usize::from(attempt))
+                .is_none_or(|sent| sent.heard);
+            if heard && !late_events {
+                return Ok(());
+            }
             let attempt = AttemptId(attempt);
-            world.auditor.committed(live.call.id(), attempt);
+            if !heard {
+                world.auditor.committed(live.call.id(), attempt);
+            }
             world
                 .shard
                 .handle_event(&mut live.call, now, Event::FirstByte { attempt });

@@ -241,6 +241,10 @@ fn another_upstream_of_the_same_company_is_no_hedge() {
     let (mut call, _) = waiting(&mut bench, read("eth_call"));
     bench.shard.handle_timeout(&mut call, bench.now);
     assert_eq!(bench.dispatched(&mut call).1, C);
+    let (mut call, _) = waiting(&mut bench, read("eth_call"));
+    bench.shard.set_reachable(CHAIN, C, false);
+    bench.shard.handle_timeout(&mut call, bench.now);
+    assert_eq!(bench.poll(&mut call), [], "only B is left, of A's company");
     chain.upstreams[2].provider = ProviderIndex(0);
     is_never_hedged(&mut warm(chain), read("eth_call"));
 }

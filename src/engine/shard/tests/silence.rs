@@ -125,3 +125,20 @@ fn a_stream_that_has_begun_is_never_given_up_for_silence() {
     bench.shard.handle_timeout(&mut calls[0], bench.now);
     assert_eq!(bench.poll(&mut calls[0]), []);
 }
+
+#[test]
+fn what_hangs_does_not_lengthen_the_patience_with_it() {
+    let mut bench = Bench::new(2);
+    for _ in 0..20 {
+        let mut call = bench.begin(read("eth_call"));
+        let (attempt, _, _) = bench.dispatched(&mut call);
+        bench.wait(20);
+        bench.finish(&mut call, attempt, Ok(()));
+        bench.outcome(&mut call);
+    }
+    let _hanging = waiting(&mut bench, 50, read("eth_call"));
+    bench.wait(900);
+    let call = bench.begin(read("eth_call"));
+    let patience = bench.now + Duration::from_secs(1);
+    assert_eq!(bench.shard.next_deadline(&call), Some(patience));
+}

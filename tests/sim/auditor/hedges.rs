@@ -1,0 +1,143 @@
+//! The part of the books that is kept about second attempts: what must be true of each, and their share of the calls, counted again.
+
+use std::collections::VecDeque;
+
+use engine::breaker::State;
+use engine::config::HedgeConfig;
+use engine::index::{AttemptId, CallId, PolicyIndex, UpstreamIndex};
+use engine::method::Effect;
+use engine::shard::Shard;
+use engine::time::Instant;
+
+use super::{Auditor, Check, WINDOW_S, must};
+use crate::world::CHAIN;
+
+/// Second, calls that got a first attempt in it, hedges made in it.
+type Second = (u64, u64, u64);
+
+/// Hedges and the calls that they are a share of.
+#[derive(Debug)]
+pub(crate) struct Hedges {
+    config: Option<HedgeConfig>,
+    seconds: VecDeque<Second>,
+    made: u64,
+    denied: u64,
+}
+
+impl Hedges {
+    pub(super) const fn new(config: Option<HedgeConfig>) -> Self {
+        Self {
+            config,
+            seconds: VecDeque::new(),
+            made: 0,
+            denied: 0,
+        }
+    }
+
+    pub(crate) const fn made_and_denied(&self) -> (u64, u64) {
+        (self.made, self.denied)
+    }
+
+    pub(super) fn second(&mut self, now: Instant) -> &mut Second {
+        let number = now.0 / 1_000_000_000;
+        self.seconds.retain(|second| second.0 + WINDOW_S > number);
+        if self.seconds.back().is_none_or(|second| second.0 != number) {
+            self.seconds.push_back((number, 0, 0));
+        }
+        let last = self.seconds.len() - 1;
+        &mut self.seconds[last]
+    }
+
+    /// How many were made in the last ten seconds, and how many may have been.
+    fn made_and_allowed(&self) -> (u64, u64) {
+        let share = self.config.map_or(0, |config| config.max_extra_permille);
+        let calls: u64 = self.seconds.iter().map(|second| second.1).sum();
+        let made = self.seconds.iter().map(|second| second.2).sum();
+        (made, calls * u64::from(share) / 1_000 + 1)
+    }
+}
+
+impl Auditor {
+    /// A second attempt was sent.
+    pub(super) fn hedged(
+        &mut self,
+        id: CallId,
+        attempt: AttemptId,
+        to: UpstreamIndex,
+        now: Instant,
+    ) -> Check {
+        let Some(config) = self.hedges.config else {
+            return Err(format!("{id:?} is hedged, and no policy says so"));
+        };
+        let state = self.upstream(to)?.state;
+        must!(
+            state == State::Closed,
+            "{id:?} is hedged to {to:?}, whose breaker is {state:?}"
+        );
+        let provider = self.upstream(to)?.provider;
+        let providers: Vec<_> = self.upstreams.iter().map(|known| known.provider).collect();
+        let call = self.calls.get_mut(&id).ok_or(format!("{id:?} is over"))?;
+        let request = &call.request;
+        must!(
+            request.effect == Effect::None,
+            "{id:?} has an effect and is hedged"
+        );
+        must!(request.pinned.is_none(), "{id:?} is pinned and is hedged");
+        must!(
+            !core::mem::replace(&mut call.hedged, true),
+            "{id:?} is hedged twice"
+        );
+        let others: Vec<_> = call
+            .attempts
+            .iter()
+            .take(attempt.as_usize())
+            .filter(|other| other.end == super::AttemptEnd::Live)
+            .collect();
+        must!(
+            others.len() == 1,
+            "{id:?} is hedged with {} attempts out",
+            others.len()
+        );
+        let same = others
+            .iter()
+            .any(|other| providers.get(other.upstream.as_usize()) == Some(&provider));
+        must!(!same, "{id:?} is hedged to the same company, {to:?}");
+        // From the first send on: a dead connection that was replaced does not start the wait anew.
+        let first = call.attempts.first();
+        let waited = first.map(|first| now.saturating_duration_since(first.started));
+        must!(
+            waited.is_some_and(|waited| waited >= config.min_delay),
+            "{id:?} is hedged after {waited:?}"
+        );
+        self.hedges.second(now).2 += 1;
+        self.hedges.made += 1;
+        let (made, allowed) = self.hedges.made_and_allowed();
+        must!(
+            made <= allowed,
+            "{made} hedges in ten seconds, {allowed} are allowed"
+        );
+        Ok(())
+    }
+
+    /// A second attempt was not sent, since there were enough.
+    pub(super) fn hedge_denied(&mut self, id: CallId, shard: &Shard, now: Instant) -> Check {
+        let _ = self.hedges.second(now);
+        let (made, allowed) = self.hedges.made_and_allowed();
+        must!(
+            made >= allowed,
+            "{id:?} is denied a hedge, but {made} of {allowed} were made"
+        );
+        let left = shard.hedges_left(CHAIN, PolicyIndex(0), now);
+        must!(
+            left == Some(0),
+            "{id:?} is denied a hedge, but {left:?} are left"
+        );
+        let call = self.calls.get_mut(&id).ok_or(format!("{id:?} is over"))?;
+        must!(
+            !core::mem::replace(&mut call.hedged, true),
+            "{id:?} is denied a hedge after it had one"
+        );
+        self.hedges.denied += 1;
+        Ok(())
+    }
+}
