@@ -1,5 +1,10 @@
 //! Neither forwarding nor a hit allocates anything: the real data plane on a real shard, a real provider behind it, and an allocator that counts
 //! what the shard's thread asks for. Measures no time.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod counting;
 
