@@ -1,4 +1,5 @@
 //! The simulator's own tests: the swarm, the kept seeds, the stories.
 
+mod heads;
 mod stories;
 mod swarm;
