@@ -88,6 +88,7 @@ impl Fleet {
             let options = Options {
                 name: format!("shard-{number}"),
                 cpu: Some(*cpu),
+                busy_poll: config.server.busy_poll,
                 ..Options::default()
             };
             let bells = bells.clone();

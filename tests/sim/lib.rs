@@ -15,6 +15,7 @@
 //! over, retries within their budget, …) and stops the run with a sentence, the time and the seed when it is not.
 
 pub mod auditor;
+pub mod heads;
 pub mod latency;
 pub mod provider;
 pub mod report;

@@ -19,6 +19,10 @@
 //! (or `open_for`, if that is longer), and is stretched by up to a quarter at random so that shards and processes
 //! do not come back in step.
 //!
+//! **What other shards tell.** That one of them opened its breaker counts where this one has no evidence of its own to the contrary: no
+//! success since, and none within the last second before unless a failure followed it. It is open then until the later of the two
+//! ends. Nothing that is told closes a breaker.
+//!
 //! **What does not count.** Results of attempts that began before the state they would judge: a straggler neither closes
 //! nor trips. An attempt that was cancelled gives its probe back.
 
@@ -91,6 +95,8 @@ const OPEN_JITTER_PERCENT: u32 = 25;
 const PARTS: usize = 10;
 /// So much of the last outcomes, in per cent, is too much.
 const BAD_PERCENT: u32 = 40;
+/// A success this long before another shard's breaker opened still speaks against opening this one, if no failure followed it.
+const OWN_WORD: Duration = Duration::from_secs(1);
 /// After closing, this many open times without a trip forget the earlier trips.
 const FORGET_TRIPS_AFTER: u32 = 10;
 
@@ -135,8 +141,12 @@ pub struct Breaker {
     run: u32,
     trips: u32,
     opened: Instant,
-    /// While open: when it half-opens. While closed: when earlier trips are forgotten.
+    /// While open: when it half-opens, unless a check finds the upstream well before. While closed: when earlier trips are forgotten.
     until: Instant,
+    /// When a check beside the traffic last found the upstream well.
+    well: Instant,
+    /// The last success; the base for none.
+    succeeded: Instant,
     probes_out: u32,
     probes_passed: u32,
 }
@@ -155,6 +165,8 @@ impl Breaker {
             trips: 0,
             opened: Instant::ZERO,
             until: Instant::ZERO,
+            well: Instant::ZERO,
+            succeeded: Instant::ZERO,
             probes_out: 0,
             probes_passed: 0,
         }
@@ -169,7 +181,7 @@ impl Breaker {
     /// When an open one half-opens.
     #[must_use]
     pub fn open_until(&self) -> Option<Instant> {
-        (self.state == State::Open).then_some(self.until)
+        (self.state == State::Open).then(|| self.half_opens())
     }
 
     /// Would it admit an attempt now?
@@ -177,7 +189,7 @@ impl Breaker {
     pub fn admits(&self, now: Instant) -> bool {
         match self.state {
             State::Closed => true,
-            State::Open => now >= self.until,
+            State::Open => now >= self.half_opens(),
             State::HalfOpen => self.has_probe_left(),
         }
     }
@@ -195,7 +207,7 @@ impl Breaker {
     /// Counts an attempt in. One that it does not admit (the least bad of all, say) gets a permit too; its success then
     /// is heard, its failure is not.
     pub fn admit(&mut self, now: Instant) -> (Permit, Option<Change>) {
-        let change = if self.state == State::Open && now >= self.until {
+        let change = if self.state == State::Open && now >= self.half_opens() {
             Some(self.half_open())
         } else {
             None
@@ -219,6 +231,9 @@ impl Breaker {
         now: Instant,
         rng: &mut Rng,
     ) -> Option<Change> {
+        if verdict == Verdict::Success {
+            self.succeeded = self.succeeded.max(now);
+        }
         if permit.epoch != self.epoch {
             return None;
         }
@@ -232,8 +247,46 @@ impl Breaker {
     /// A check beside the traffic found the upstream well. It never closes the breaker, it only lets the probes start before
     /// their time, once the first `open_for` is over.
     pub fn checked_well(&mut self, now: Instant) {
-        if self.state == State::Open {
-            self.until = self.until.min(now.max(self.opened + self.config.open_for));
+        self.well = self.well.max(now);
+    }
+
+    /// When it opened last, and when it half-opens then by its own count.
+    #[must_use]
+    pub const fn opening(&self) -> (Instant, Instant) {
+        (self.opened, self.until)
+    }
+
+    /// Another shard's breaker for this upstream opened at `opened`, until `until`.
+    pub fn adopt(&mut self, opened: Instant, until: Instant, now: Instant) -> Option<Change> {
+        let until = until.min(now + MAX_OPEN.max(self.config.open_for) * 2);
+        let well_here =
+            self.run == 0 && self.succeeded > Instant::ZERO && self.succeeded + OWN_WORD > opened;
+        if until <= now || self.succeeded >= opened || well_here {
+            return None;
+        }
+        match self.state {
+            State::Closed => {
+                self.opened = opened;
+                self.until = until;
+                Some(self.turn(State::Open))
+            }
+            State::Open => {
+                self.opened = self.opened.max(opened);
+                self.until = self.until.max(until);
+                None
+            }
+            // Its own probes are out: they know better in a moment.
+            State::HalfOpen => None,
+        }
+    }
+
+    /// When an open one half-opens: a check that found the upstream well brings it forward, but not into the first `open_for`.
+    fn half_opens(&self) -> Instant {
+        if self.well > self.opened {
+            self.until
+                .min(self.well.max(self.opened + self.config.open_for))
+        } else {
+            self.until
         }
     }
 

@@ -5,8 +5,8 @@
 //! shard hears of a newer head, and at most for [`HEAD_BOUND`], because the shard hears late. **Until**: as long as the
 //! operator said.
 //!
-//! What is never kept, whatever is configured: `null` (the next node may know better), errors, answers about the pending block,
-//! answers of calls that leave an effect or belong to one node's memory.
+//! What is never kept, whatever is configured: `null` (the next node may know better), errors, answers about the pending block or
+//! about another block than the one that was asked for, answers of calls that leave an effect or belong to one node's memory.
 
 #[cfg(test)]
 mod tests;
@@ -159,12 +159,16 @@ pub fn keep(
     now: Instant,
 ) -> Option<Lifetime> {
     may_look(policy, ttl, block).ok()?;
-    if answer.null || answer.own_block == OwnBlock::Null || began.era != now_head.era {
+    let worthless = answer.null || answer.own_block == OwnBlock::Null || is_another(block, answer);
+    if worthless || began.era != now_head.era {
         return None;
     }
     let kept_for_ever = Lifetime::Final { era: now_head.era };
     let lasting = match ttl {
-        Some(Ttl::Final) => true,
+        Some(Ttl::Final) => {
+            policy.cache == CacheClass::Static
+                || !answer.empty && is_final(block, answer, now_head)
+        }
         Some(_) => false,
         None => match policy.cache {
             CacheClass::Static => true,
@@ -219,6 +223,14 @@ fn is_pure(policy: &StandardPolicy) -> bool {
                 | MethodClass::Subscription
                 | MethodClass::Admin
         )
+}
+
+/// Is it about another block than the one that was asked for?
+fn is_another(block: &BlockRef, answer: &Answer) -> bool {
+    match (block, answer.own_block) {
+        (BlockRef::Number(asked), OwnBlock::Number(got)) => *asked != got,
+        _ => false,
+    }
 }
 
 /// Can the block that the answer hangs on not be replaced any more, and did an upstream say so that has come past it?

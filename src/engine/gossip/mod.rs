@@ -6,8 +6,12 @@
 //!
 //! All shards have one clock.
 
+mod outbox;
 #[cfg(test)]
 mod tests;
+
+pub use outbox::SCORE_EVERY;
+pub(crate) use outbox::{Key, Outbox};
 
 use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
@@ -77,6 +81,20 @@ pub enum News {
         /// How it stands.
         digest: Digest,
     },
+}
+
+impl News {
+    /// The chain that it is about.
+    #[must_use]
+    pub const fn chain(&self) -> ChainIndex {
+        match *self {
+            Self::Head { chain, .. }
+            | Self::Agreed { chain, .. }
+            | Self::Breaker { chain, .. }
+            | Self::HoldOff { chain, .. }
+            | Self::Score { chain, .. } => chain,
+        }
+    }
 }
 
 /// How an upstream stands over all its methods.

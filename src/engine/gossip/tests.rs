@@ -1,1 +1,316 @@
-//! Merging: any order, any number of times, the same view.
+//! Merging: any order, any number of times, the same view; and nothing that is told makes a decision unsafe.
+
+use std::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::outbox::{Key, Outbox};
+use super::*;
+use crate::breaker::State;
+use crate::config::{ChainConfig, HeadConfig, MethodPolicy, ShardConfig, UpstreamConfig};
+use crate::head::ChainHead;
+use crate::method::lookup;
+use crate::shard::{ProbeResult, Shard, UpstreamView};
+use crate::strategy::StrategySpec;
+
+const CHAIN: ChainIndex = ChainIndex(0);
+const A: UpstreamIndex = UpstreamIndex(0);
+const B: UpstreamIndex = UpstreamIndex(1);
+
+fn ms(millis: u64) -> Instant {
+    Instant(millis * 1_000_000)
+}
+
+fn shard(seed: u64) -> Shard {
+    let chain = ChainConfig {
+        chain_id: None,
+        upstreams: std::vec![UpstreamConfig::default(); 3],
+        policies: std::vec![MethodPolicy::default()],
+        strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
+        max_lag_blocks: Some(16),
+        heads: HeadConfig::default(),
+    };
+    let config = ShardConfig {
+        chains: std::vec![chain],
+        retry_budget: crate::config::RetryBudgetConfig::default(),
+    };
+    Shard::new(config, seed, Instant::ZERO)
+}
+
+/// Everything that gossip can change, but for the counter of changes.
+fn seen(
+    shard: &Shard,
+    now: Instant,
+) -> (ChainHead, Vec<UpstreamView>, Vec<crate::score::Estimate>) {
+    let head = ChainHead {
+        seq: 0,
+        ..shard.chain_head(CHAIN)
+    };
+    let method = lookup(b"eth_call");
+    let estimates = (0..3)
+        .map(|upstream| {
+            shard
+                .estimate(CHAIN, UpstreamIndex(upstream), method, now)
+                .unwrap()
+        })
+        .collect();
+    (head, shard.views(now).collect(), estimates)
+}
+
+fn news() -> impl Strategy<Value = News> {
+    let upstream = (0..4_u16).prop_map(UpstreamIndex);
+    let time = (0..40_u64).prop_map(|second| ms(second * 1_000));
+    let number = 0..20_u64;
+    let kind = prop_oneof![
+        Just(HeadKind::Newest),
+        Just(HeadKind::Safe),
+        Just(HeadKind::Finalized)
+    ];
+    prop_oneof![
+        (
+            upstream.clone(),
+            kind,
+            number.clone(),
+            0..30_u64,
+            time.clone()
+        )
+            .prop_map(|(upstream, kind, number, behind, at)| News::Head {
+                chain: CHAIN,
+                upstream,
+                kind,
+                number,
+                behind,
+                at
+            }),
+        (0..3_u32, number.clone(), time.clone(), number).prop_map(
+            |(era, newest, since, finalized)| News::Agreed {
+                chain: CHAIN,
+                era,
+                newest,
+                since,
+                safe: Some(finalized.min(newest)),
+                finalized: Some(finalized.min(newest)),
+            }
+        ),
+        (upstream.clone(), time.clone(), time.clone()).prop_map(|(upstream, opened, until)| {
+            News::Breaker {
+                chain: CHAIN,
+                upstream,
+                opened,
+                until,
+            }
+        }),
+        (upstream.clone(), time.clone(), time.clone()).prop_map(|(upstream, floor, until)| {
+            News::HoldOff {
+                chain: CHAIN,
+                upstream,
+                floor,
+                until,
+            }
+        }),
+        (upstream, time, 0..1_u32 << 17, any::<u32>()).prop_map(
+            |(upstream, at, health, relative)| News::Score {
+                chain: CHAIN,
+                upstream,
+                digest: Digest {
+                    at,
+                    health,
+                    relative
+                },
+            }
+        ),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_order_and_any_number_of_times_give_the_same_view(
+        all in prop::collection::vec(news(), 0..40),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..80),
+    ) {
+        let now = ms(20_000);
+        let (mut one, mut other) = (shard(1), shard(1));
+        for news in &all {
+            one.take_news(1, *news, now);
+        }
+        if !all.is_empty() {
+            for index in order {
+                other.take_news(2, *index.get(&all), now);
+            }
+        }
+        for news in all.iter().rev() {
+            other.take_news(3, *news, now);
+        }
+        prop_assert_eq!(seen(&one, now), seen(&other, now));
+        prop_assert_eq!(one.poll_news(), None, "what was told is not told again");
+    }
+}
+
+#[test]
+fn heads_reach_the_other_shards_and_what_was_agreed_with_them() {
+    let (mut asks, mut hears) = (shard(1), shard(2));
+    for (upstream, number) in [(0, 1_000), (1, 999), (2, 900)] {
+        let upstream = UpstreamIndex(upstream);
+        asks.probe_result(ms(1), CHAIN, upstream, ProbeResult::Head(number));
+        asks.probe_result(ms(2), CHAIN, upstream, ProbeResult::Finalized(number - 64));
+    }
+    while let Some(news) = asks.poll_news() {
+        hears.take_news(0, news, ms(3));
+    }
+    assert_eq!(hears.chain_head(CHAIN).newest, Some(1_000));
+    assert_eq!(hears.chain_head(CHAIN).finalized, Some(935));
+    let late = |shard: &Shard| shard.view(CHAIN, UpstreamIndex(2), ms(3)).unwrap().late;
+    assert!(late(&asks) && late(&hears));
+    assert_eq!(hears.upstream_head(CHAIN, B), Some(999));
+}
+
+#[test]
+fn the_newest_of_a_key_is_told_and_what_it_replaced_is_counted() {
+    let mut asks = shard(1);
+    asks.probe_result(ms(1), CHAIN, A, ProbeResult::Head(1));
+    assert_eq!(asks.news_superseded(), 0);
+    for number in 2..=5 {
+        asks.probe_result(ms(number), CHAIN, A, ProbeResult::Head(number));
+    }
+    assert_eq!(asks.news_superseded(), 8);
+    let told: Vec<News> = core::iter::from_fn(|| asks.poll_news()).collect();
+    assert_eq!(told.len(), 2);
+    assert!(matches!(told[0], News::Agreed { newest: 5, .. }));
+    assert!(matches!(told[1], News::Head { number: 5, .. }));
+}
+
+#[test]
+fn a_breaker_that_opened_elsewhere_is_believed_where_nothing_speaks_against_it() {
+    let opened = |opened, until| News::Breaker {
+        chain: CHAIN,
+        upstream: A,
+        opened: ms(opened),
+        until: ms(until),
+    };
+    let state = |shard: &Shard, at| {
+        let view = shard.view(CHAIN, A, ms(at)).unwrap();
+        (view.breaker, view.open_until)
+    };
+    let mut shard = shard(1);
+    shard.take_news(1, opened(1_000, 11_000), ms(1_001));
+    assert_eq!(state(&shard, 1_001), (State::Open, Some(ms(11_000))));
+    shard.take_news(2, opened(2_000, 9_000), ms(2_001));
+    assert_eq!(
+        state(&shard, 2_001).1,
+        Some(ms(11_000)),
+        "the later end counts"
+    );
+    shard.take_news(2, opened(3_000, 15_000), ms(3_001));
+    assert_eq!(state(&shard, 3_001).1, Some(ms(15_000)));
+
+    let mut late = self::shard(1);
+    late.take_news(1, opened(1_000, 11_000), ms(11_000));
+    assert_eq!(state(&late, 11_000).0, State::Closed, "it is over");
+}
+
+#[test]
+fn a_hold_off_elsewhere_is_a_hold_off_here() {
+    let held = |floor, until| News::HoldOff {
+        chain: CHAIN,
+        upstream: B,
+        floor: ms(floor),
+        until: ms(until),
+    };
+    let view = |shard: &Shard| shard.view(CHAIN, B, ms(1)).unwrap();
+    let mut shard = shard(1);
+    shard.take_news(1, held(3_000, 4_000), ms(1));
+    shard.take_news(2, held(3_500, 3_700), ms(1));
+    assert_eq!(view(&shard).held_until, Some(ms(4_000)));
+    assert_eq!(view(&shard).held_floor, ms(3_500));
+    assert!(!view(&shard).eligible);
+}
+
+#[test]
+fn a_stranger_to_an_upstream_takes_anothers_word_while_it_is_fresh() {
+    let method = lookup(b"eth_call");
+    let mut shard = shard(1);
+    let before = shard.estimate(CHAIN, A, method, ms(1)).unwrap();
+    assert!(before.cold);
+    let digest = Digest {
+        at: ms(1),
+        health: crate::score::ONE / 2,
+        relative: crate::score::ONE * 2,
+    };
+    let (chain, upstream) = (CHAIN, A);
+    shard.take_news(
+        1,
+        News::Score {
+            chain,
+            upstream,
+            digest,
+        },
+        ms(2),
+    );
+    let told = shard.estimate(CHAIN, A, method, ms(2)).unwrap();
+    assert!(!told.cold);
+    assert_eq!(told.latency_us, before.latency_us * 2);
+    assert_eq!(told.cost_us, before.cost_us * 8);
+    let later = shard.estimate(CHAIN, A, method, ms(30_001)).unwrap();
+    assert_eq!((later.cold, later.cost_us), (true, before.cost_us));
+}
+
+#[test]
+fn how_an_upstream_stands_is_told_four_times_a_second_at_most() {
+    let mut outbox = Outbox::new([2_usize, 1].into_iter());
+    let mut told = 0;
+    for at in 0..1_000 {
+        outbox.mark_score(ChainIndex(1), A, ms(at));
+        while let Some(key) = outbox.take() {
+            assert_eq!(key, Key::Score(ChainIndex(1), A));
+            told += 1;
+        }
+    }
+    assert_eq!(told, 4);
+}
+
+#[test]
+fn what_does_not_exist_is_ignored() {
+    let mut outbox = Outbox::new([1_usize].into_iter());
+    outbox.mark(Key::Agreed(ChainIndex(3)));
+    outbox.mark_score(ChainIndex(0), UpstreamIndex(9), ms(1));
+    assert_eq!(outbox.take(), None);
+    let mut shard = shard(1);
+    let before = seen(&shard, ms(1));
+    for chain in [CHAIN, ChainIndex(9)] {
+        for upstream in [UpstreamIndex(3), UpstreamIndex(u16::MAX)] {
+            let (until, floor, opened) = (ms(9_000), ms(9_000), ms(1));
+            let digest = Digest::default();
+            let all = [
+                News::Breaker {
+                    chain,
+                    upstream,
+                    opened,
+                    until,
+                },
+                News::HoldOff {
+                    chain,
+                    upstream,
+                    floor,
+                    until,
+                },
+                News::Score {
+                    chain,
+                    upstream,
+                    digest,
+                },
+                News::Head {
+                    chain,
+                    upstream,
+                    kind: HeadKind::Newest,
+                    number: 1,
+                    behind: 0,
+                    at: opened,
+                },
+            ];
+            for news in all {
+                shard.take_news(0, news, ms(1));
+            }
+        }
+    }
+    assert_eq!(seen(&shard, ms(1)), before);
+}

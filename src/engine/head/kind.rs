@@ -85,7 +85,7 @@ impl Mark {
 /// The next question for an upstream's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeadPoll {
-    /// When to ask; it may have passed.
+    /// When to ask.
     pub at: Instant,
     /// What to ask for.
     pub kind: HeadKind,

@@ -1,25 +1,45 @@
-//! How far each upstream of a chain is behind. It is told heads by checks beside the traffic, and asks nobody.
+//! How far a chain and each of its upstreams have come. It is told heads, and asks nobody; it says whom to ask next.
 //!
-//! An upstream's head is compared, when it arrives, with the best that was known by then. Nothing is judged between its own
-//! checks, so an upstream is never called late only because another was asked a moment after it, however fast the chain is.
+//! **Agreed** is what the upstreams' reports together say: the highest; with three or more that report, the second highest, so
+//! that a single one that reports nonsense cannot raise it. **Served** is what clients are told: what is agreed, what another shard has
+//! served ([`Mark`]), or what one answer plausibly added. Neither goes back, but by a reset.
 //!
-//! The best head is the highest; with three or more upstreams it is the second highest, so that a single one
-//! that reports nonsense cannot make all the others look late.
+//! **Plausible** is a number that the chain can have reached since the last one was agreed on: 64 blocks, or eight times its usual
+//! pace. One that is higher is believed when its upstream has said about the same three times in a row, or another says it too. The
+//! first of all is believed; if it was never confirmed and two others agree on something far below, it is taken back.
+//!
+//! **A reset** is how a test chain is set back and still served: when every upstream that gave the head has reported less, three times in a row and
+//! for [`GONE_BACK_FOR`] or four blocks. An upstream that is merely silent has not gone back, so a failover to one that lags is no reset.
+//! After a reset nothing is final, and a new era begins.
+//!
+//! **Behind** is an upstream by its own report, held against what was agreed on when the report came, if anybody still said so then.
+//! So it is never called late because another was asked a moment after it, however fast the chain is.
 
+mod gate;
+mod height;
 mod kind;
+mod pace;
+mod polls;
+mod quorum;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
+pub use gate::FREE_BLOCKS;
 pub use kind::{ChainHead, HeadKind, HeadPoll, Mark};
+pub use polls::MAX_BACK_OFF;
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::block::Height as Needed;
+use crate::config::HeadConfig;
 use crate::index::{UpstreamIndex, UpstreamSet};
 use crate::time::Instant;
 
-/// With this many reporting, one voice does not decide what is best.
-const QUORUM: usize = 3;
+use height::{Height, Report};
+use pace::Pace;
+use polls::End;
 
 /// The default limit of [`ChainConfig::max_lag_blocks`](crate::config::ChainConfig::max_lag_blocks): three minutes of Ethereum.
 pub const DEFAULT_MAX_LAG_BLOCKS: u64 = 16;
@@ -27,20 +47,56 @@ pub const DEFAULT_MAX_LAG_BLOCKS: u64 = 16;
 /// An upstream that does not know a tag is asked for it again after this long: it may have been upgraded.
 pub const ASK_AGAIN: Duration = Duration::from_secs(600);
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Height {
-    head: Option<u64>,
-    lag_blocks: u64,
-    not_ready_until: Instant,
+/// For so long at least the upstreams that gave the head must report less before it is taken back.
+pub const GONE_BACK_FOR: Duration = Duration::from_secs(30);
+
+/// One that gave the head and has been silent for so long does not hold up a reset by the others that gave it.
+pub const SILENT_FOR: Duration = Duration::from_secs(600);
+
+/// What the reports together say, of one era.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Agreed {
+    /// How often the chain was reset before.
+    pub era: u32,
+    /// The newest block.
+    pub newest: u64,
+    /// Since when that is the newest.
+    pub since: Instant,
+    /// The newest safe block.
+    pub safe: Option<u64>,
+    /// The newest finalized block.
+    pub finalized: Option<u64>,
 }
 
-/// The heads of one chain's upstreams.
+/// The heads of one chain and its upstreams.
 #[derive(Clone, Debug)]
 pub struct Heads {
+    config: HeadConfig,
     heights: Vec<Height>,
     max_lag_blocks: Option<u64>,
     lagging: UpstreamSet,
+    agreed: Option<Agreed>,
+    /// Those whose reports reached what is agreed.
+    givers: UpstreamSet,
+    /// Two have once agreed, or there were never three.
+    confirmed: bool,
     served: ChainHead,
+    pace: Pace,
+    /// When the first finalized, and the first safe block was reported.
+    finality_since: [Option<Instant>; HeadKind::COUNT],
+}
+
+/// What a report changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reported {
+    /// It was believed, and is newer than what was known of this upstream.
+    pub news: Option<HeadKind>,
+    /// What is agreed is something else now.
+    pub agreed: bool,
+    /// The upstream crossed the limit.
+    pub crossed: Option<Crossed>,
+    /// The chain was reset: the head that was served, and the one that is.
+    pub reset: Option<(u64, u64)>,
 }
 
 /// An upstream crossed the limit.
@@ -55,12 +111,18 @@ pub struct Crossed {
 impl Heads {
     /// Nothing is known, so nobody lags.
     #[must_use]
-    pub fn new(upstreams: usize, max_lag_blocks: Option<u64>) -> Self {
+    pub fn new(upstreams: usize, max_lag_blocks: Option<u64>, config: HeadConfig) -> Self {
         Self {
+            config,
             heights: alloc::vec![Height::default(); upstreams],
             max_lag_blocks,
             lagging: UpstreamSet::EMPTY,
+            agreed: None,
+            givers: UpstreamSet::EMPTY,
+            confirmed: false,
             served: ChainHead::default(),
+            pace: Pace::default(),
+            finality_since: [None; HeadKind::COUNT],
         }
     }
 
@@ -70,57 +132,189 @@ impl Heads {
         self.served
     }
 
-    /// The newest of an upstream's blocks of this kind.
+    /// What the reports together say.
     #[must_use]
-    pub fn known(&self, upstream: UpstreamIndex, kind: HeadKind) -> Option<u64> {
+    pub const fn agreed(&self) -> Option<Agreed> {
+        self.agreed
+    }
+
+    /// The mean time between two blocks, once it is known.
+    #[must_use]
+    pub fn block_time(&self) -> Option<Duration> {
+        self.pace.block_time()
+    }
+
+    /// Takes in an upstream's answer to a question for one of its heads.
+    pub fn report(
+        &mut self,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        number: u64,
+        at: Instant,
+    ) -> Reported {
+        let Some(height) = self.heights.get_mut(upstream.as_usize()) else {
+            return Reported::default();
+        };
+        height.polls.ended(kind, End::Answered, at);
         match kind {
-            HeadKind::Newest => self.heights.get(upstream.as_usize())?.head,
-            HeadKind::Safe | HeadKind::Finalized => None,
+            HeadKind::Newest => self.newest_reported(upstream, number, at),
+            HeadKind::Safe | HeadKind::Finalized => {
+                self.finality_reported(upstream, kind, number, at)
+            }
         }
     }
 
+    /// A question for one of its heads came to nothing; `unknown` when the upstream said that it does not know the tag.
+    pub fn unanswered(
+        &mut self,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        unknown: bool,
+        at: Instant,
+    ) {
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            let end = if unknown { End::Unknown } else { End::Failed };
+            height.polls.ended(kind, end, at);
+            if kind == HeadKind::Newest {
+                height.failed();
+            }
+        }
+    }
+
+    /// Takes in what another shard heard of an upstream. Nothing is concluded from it about the chain.
+    pub fn hear(
+        &mut self,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        (number, behind): (u64, u64),
+        at: Instant,
+    ) -> Option<Crossed> {
+        let report = Report { at, number, behind };
+        let height = self.heights.get_mut(upstream.as_usize())?;
+        let is_news = height.hear(kind, report) && kind == HeadKind::Newest;
+        is_news.then(|| self.cross(upstream, behind)).flatten()
+    }
+
+    /// Takes in what another shard concluded about the chain: of one era the highest, and a later era replaces.
+    pub fn join(&mut self, told: &Agreed) {
+        let ours = self.agreed.get_or_insert(Agreed {
+            since: Instant::NEVER,
+            ..*told
+        });
+        if told.era > ours.era {
+            *ours = *told;
+            self.givers = UpstreamSet::EMPTY;
+        } else if told.era == ours.era {
+            if told.newest > ours.newest {
+                (ours.newest, ours.since) = (told.newest, told.since);
+            } else if told.newest == ours.newest {
+                ours.since = ours.since.min(told.since);
+            }
+            ours.safe = ours.safe.max(told.safe);
+            ours.finalized = ours.finalized.max(told.finalized);
+        }
+        self.serve_agreed();
+    }
+
     /// Another shard serves this.
-    pub fn raise(&mut self, mark: Mark, _now: Instant) {
-        if let Some((era, number)) = mark.read()
-            && mark > Mark::of(&self.served)
-        {
+    pub fn raise(&mut self, mark: Mark) {
+        if let Some((era, number)) = mark.read() {
             self.serve(era, number);
         }
     }
 
     /// What a client is told of an upstream's `eth_blockNumber`.
-    pub fn answer(&mut self, upstream: UpstreamIndex, answered: u64, _now: Instant) -> u64 {
-        if upstream.as_usize() < self.heights.len() && self.served.newest < Some(answered) {
-            self.serve(self.served.era, answered);
+    pub fn answer(&mut self, upstream: UpstreamIndex, answered: u64, now: Instant) -> u64 {
+        if !self.config.enabled || upstream.as_usize() >= self.heights.len() {
+            return answered;
         }
-        self.served.newest.unwrap_or(answered)
+        if let Some(served) = self.served.newest
+            && (answered <= served || !self.is_likely(answered, now))
+        {
+            return served;
+        }
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.answered(answered);
+        }
+        self.serve(self.served.era, answered);
+        answered
     }
 
-    /// Whom to ask for what.
+    /// The upstream said itself that it is not in sync.
+    pub fn mark_not_ready(&mut self, upstream: UpstreamIndex, now: Instant, span: Duration) {
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.not_ready_until = now + span;
+        }
+    }
+
+    /// The upstream is of another chain: what it said is forgotten.
+    pub fn disown(&mut self, upstream: UpstreamIndex, now: Instant) -> Option<(u64, u64)> {
+        let height = self.heights.get_mut(upstream.as_usize())?;
+        height.forget();
+        self.lagging.remove(upstream);
+        let gave = self.givers.contains(upstream);
+        self.givers.remove(upstream);
+        if !gave || !self.givers.is_empty() {
+            return None;
+        }
+        self.reset(now)
+    }
+
+    /// Is it too far behind for any call?
     #[must_use]
-    pub fn next_poll(&self, upstream: UpstreamIndex, now: Instant) -> Option<HeadPoll> {
-        self.heights.get(upstream.as_usize())?;
-        Some(HeadPoll {
-            at: now + Duration::from_secs(1),
-            kind: HeadKind::Newest,
-        })
+    pub fn is_late(&self, upstream: UpstreamIndex, now: Instant) -> bool {
+        let not_ready = self
+            .heights
+            .get(upstream.as_usize())
+            .is_some_and(|height| now < height.not_ready_until);
+        not_ready || self.lagging.contains(upstream)
     }
 
-    fn serve(&mut self, era: u32, number: u64) {
-        self.served.era = era;
-        self.served.newest = Some(number);
-        self.served.seq += 1;
-    }
-
-    /// Takes in an upstream's newest block.
-    pub fn observe(&mut self, upstream: UpstreamIndex, head: u64) -> Option<Crossed> {
-        self.heights.get_mut(upstream.as_usize())?.head = Some(head);
-        let best = self.best()?;
-        if self.served.newest < Some(best) {
-            self.serve(self.served.era, best);
+    /// Is it known not to have come as far as a call needs? Of one of which nothing is known it is not known.
+    #[must_use]
+    pub fn falls_short(&self, upstream: UpstreamIndex, needed: Needed) -> bool {
+        let Some(height) = self.heights.get(upstream.as_usize()) else {
+            return false;
+        };
+        match needed {
+            Needed::Any => false,
+            Needed::At(number) => height.newest().is_some_and(|newest| newest < number),
+            Needed::Latest => height
+                .report(HeadKind::Newest)
+                .is_some_and(|report| report.behind > gate::race(self.pace.block_time())),
         }
-        let lag_blocks = best.saturating_sub(head);
-        self.heights.get_mut(upstream.as_usize())?.lag_blocks = lag_blocks;
+    }
+
+    /// The last that an upstream is known to have of this kind.
+    #[must_use]
+    pub fn known(&self, upstream: UpstreamIndex, kind: HeadKind) -> Option<u64> {
+        let height = self.heights.get(upstream.as_usize())?;
+        match kind {
+            HeadKind::Newest => height.newest(),
+            HeadKind::Safe | HeadKind::Finalized => height.report(kind).map(|report| report.number),
+        }
+    }
+
+    /// Its last report of this kind: the number, how far that was behind, and when.
+    #[must_use]
+    pub fn reported(&self, upstream: UpstreamIndex, kind: HeadKind) -> Option<(u64, u64, Instant)> {
+        let report = self.heights.get(upstream.as_usize())?.report(kind)?;
+        Some((report.number, report.behind, report.at))
+    }
+
+    /// What to ask an upstream next; `None` where heads are not followed.
+    #[must_use]
+    pub fn next_poll(&self, upstream: UpstreamIndex) -> Option<HeadPoll> {
+        let height = self.heights.get(upstream.as_usize())?;
+        let behind = height
+            .report(HeadKind::Newest)
+            .map_or(0, |report| report.behind);
+        self.config
+            .enabled
+            .then(|| height.polls.next(&self.config, &self.pace, behind))
+    }
+
+    fn cross(&mut self, upstream: UpstreamIndex, lag_blocks: u64) -> Option<Crossed> {
         let left_out = self.max_lag_blocks.is_some_and(|limit| lag_blocks > limit);
         if left_out == self.lagging.contains(upstream) {
             return None;
@@ -136,41 +330,40 @@ impl Heads {
         })
     }
 
-    /// The upstream said itself that it is not in sync.
-    pub fn mark_not_ready(&mut self, upstream: UpstreamIndex, now: Instant, span: Duration) {
-        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
-            height.not_ready_until = now + span;
+    fn serve_agreed(&mut self) {
+        let Some(agreed) = self.agreed else {
+            return;
+        };
+        self.serve(agreed.era, agreed.newest);
+        let current = agreed.era == self.served.era;
+        self.served.safe = agreed.safe.filter(|_| current);
+        self.served.finalized = agreed.finalized.filter(|_| current);
+    }
+
+    fn serve(&mut self, era: u32, number: u64) {
+        let is_later = era > self.served.era;
+        if is_later {
+            (self.served.safe, self.served.finalized) = (None, None);
+        } else if era < self.served.era || self.served.newest >= Some(number) {
+            return;
         }
+        self.served.era = era;
+        self.served.newest = Some(number);
+        self.served.seq += 1;
     }
 
-    /// Is it too far behind for a call?
-    #[must_use]
-    pub fn is_late(&self, upstream: UpstreamIndex, now: Instant) -> bool {
-        let not_ready = self
-            .heights
-            .get(upstream.as_usize())
-            .is_some_and(|height| now < height.not_ready_until);
-        not_ready || self.lagging.contains(upstream)
-    }
-
-    /// Its newest block and how far that is behind, where known.
-    #[must_use]
-    pub fn height(&self, upstream: UpstreamIndex) -> Option<(u64, u64)> {
-        let height = self.heights.get(upstream.as_usize())?;
-        height.head.map(|head| (head, height.lag_blocks))
-    }
-
-    fn best(&self) -> Option<u64> {
-        let (mut highest, mut second, mut voices) = (None, None, 0_usize);
-        for head in self.heights.iter().filter_map(|height| height.head) {
-            voices += 1;
-            if highest.is_none_or(|best| head > best) {
-                second = highest;
-                highest = Some(head);
-            } else if second.is_none_or(|next| head > next) {
-                second = Some(head);
-            }
-        }
-        if voices >= QUORUM { second } else { highest }
+    /// May one answer raise what clients are told? By as much as the reports may where it is the only upstream's, by a few
+    /// blocks where there are others.
+    fn is_likely(&self, answered: u64, now: Instant) -> bool {
+        let Some(agreed) = &self.agreed else {
+            return true;
+        };
+        let passed = now.saturating_duration_since(agreed.since);
+        let added = if self.heights.len() == 1 {
+            gate::allowance(self.pace.block_time(), passed)
+        } else {
+            gate::slack(self.pace.block_time(), passed)
+        };
+        answered <= agreed.newest.saturating_add(added)
     }
 }

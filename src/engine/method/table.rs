@@ -67,6 +67,8 @@ const CALL: StandardPolicy = shape(MethodClass::Read, CacheClass::Finality, 20);
 /// Names its blocks in a form of its own, or means the newest: nothing that a cache could understand.
 const BUNDLE: StandardPolicy = shape(MethodClass::Read, CacheClass::Never, 20);
 const LOGS: StandardPolicy = shape(MethodClass::Logs, CacheClass::Finality, 20);
+/// Its answers carry a key for the next page that is good for minutes only.
+const PAGES: StandardPolicy = shape(MethodClass::Logs, CacheClass::HeadBound, 20);
 /// Not hedged by default: it is priced many times a read, and a second one doubles the load that makes it slow.
 const TRACE: StandardPolicy = shape(MethodClass::Trace, CacheClass::Finality, 60).unhedged();
 /// Traces on a state that the call does not name.
@@ -122,7 +124,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("admin_startWS", ADMIN),
     ("admin_stopHTTP", ADMIN),
     ("admin_stopWS", ADMIN),
-    ("alchemy_getAssetTransfers", LOGS.with_block(0, Range)),
+    ("alchemy_getAssetTransfers", PAGES.with_block(0, Range)),
     ("alchemy_getTokenBalances", HEAD),
     ("alchemy_getTokenMetadata", HEAD),
     ("alchemy_getTransactionReceipts", READ),
@@ -144,10 +146,10 @@ pub(super) static METHODS: [Row; 257] = [
     ("debug_executionWitnessByBlockHash", TRACE),
     ("debug_freeOSMemory", ADMIN),
     ("debug_gcStats", INSIDE),
-    ("debug_getAccessibleState", TRACE),
+    ("debug_getAccessibleState", TRACE_NOW),
     ("debug_getBadBlocks", INSIDE),
     ("debug_getModifiedAccountsByHash", TRACE.with_block(0, Hash)),
-    ("debug_getModifiedAccountsByNumber", TRACE.with_block(0, NumberOrTag)),
+    ("debug_getModifiedAccountsByNumber", TRACE_NOW),
     ("debug_getRawBlock", TRACE.with_block(0, NumberTagOrHash)),
     ("debug_getRawHeader", TRACE.with_block(0, NumberTagOrHash)),
     ("debug_getRawReceipts", TRACE.with_block(0, NumberTagOrHash)),
@@ -207,7 +209,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("engine_newPayloadV4", ADMIN),
     ("erigon_blockNumber", HEAD),
     ("erigon_forks", NODE_INFO),
-    ("erigon_getBlockByTimestamp", READ),
+    ("erigon_getBlockByTimestamp", HEAD),
     ("erigon_getBlockReceiptsByBlockHash", READ.with_block(0, Hash)),
     ("erigon_getHeaderByHash", READ.with_block(0, Hash)),
     ("erigon_getHeaderByNumber", READ.with_block(0, NumberOrTag)),
@@ -238,8 +240,8 @@ pub(super) static METHODS: [Row; 257] = [
     ("eth_getAccountInfo", CALL.with_optional_block(1, NumberTagOrHash)),
     ("eth_getBalance", READ.with_optional_block(1, NumberTagOrHash)),
     ("eth_getBlockAccessList", READ.with_block(0, NumberTagOrHash)),
-    ("eth_getBlockAccessListByBlockHash", READ.with_block(0, NumberTagOrHash)),
-    ("eth_getBlockAccessListByBlockNumber", READ.with_block(0, NumberTagOrHash)),
+    ("eth_getBlockAccessListByBlockHash", READ.with_block(0, Hash)),
+    ("eth_getBlockAccessListByBlockNumber", READ.with_block(0, NumberOrTag)),
     ("eth_getBlockByHash", READ.with_block(0, Hash)),
     ("eth_getBlockByNumber", READ.with_block(0, NumberOrTag)),
     ("eth_getBlockReceipts", READ.with_block(0, NumberTagOrHash)),
@@ -299,7 +301,7 @@ pub(super) static METHODS: [Row; 257] = [
     ("eth_submitHashrate", WRITE),
     ("eth_submitWork", WRITE),
     ("eth_subscribe", SUBSCRIPTION),
-    ("eth_supportedEntryPoints", STATIC),
+    ("eth_supportedEntryPoints", NODE_INFO),
     ("eth_syncing", NODE_INFO),
     ("eth_uninstallFilter", FILTER.uses()),
     ("eth_unsubscribe", SUBSCRIPTION),
@@ -321,9 +323,9 @@ pub(super) static METHODS: [Row; 257] = [
     ("net_listening", NODE_INFO),
     ("net_peerCount", NODE_INFO),
     ("net_version", STATIC),
-    ("optimism_outputAtBlock", READ.with_block(0, NumberOrTag)),
+    ("optimism_outputAtBlock", BUNDLE),
     ("optimism_rollupConfig", NODE_INFO),
-    ("optimism_syncStatus", HEAD),
+    ("optimism_syncStatus", NODE_INFO),
     ("optimism_version", NODE_INFO),
     ("ots_getApiLevel", NODE_INFO),
     ("ots_getBlockDetails", READ.with_block(0, NumberOrTag)),

@@ -112,16 +112,14 @@ fn what_leaves_an_effect_is_neither_hedged_nor_cached() {
 /// A cache may bind an answer to a block only where it can tell which: by a parameter, or by a hash that names one thing for ever.
 #[test]
 fn what_is_bound_to_a_block_names_it() {
-    const NAMED_BY_HASH_OR_INDEX: [&str; 23] = [
+    const NAMED_BY_HASH_OR_INDEX: [&str; 21] = [
         "alchemy_getTransactionReceipts",
         "debug_accountAt",
         "debug_executionWitnessByBlockHash",
-        "debug_getAccessibleState",
         "debug_getRawTransaction",
         "debug_preimage",
         "debug_traceBlock",
         "debug_traceTransaction",
-        "erigon_getBlockByTimestamp",
         "eth_getRawTransactionByHash",
         "eth_getTransactionByHash",
         "eth_getTransactionBySenderAndNonce",

@@ -33,6 +33,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::gossip::Digest;
 use crate::index::UpstreamIndex;
 use crate::method::MethodId;
 use crate::time::Instant;
@@ -48,6 +49,8 @@ pub const MEMORY: Duration = Duration::from_secs(5);
 const MAX_SAMPLES: u32 = 32;
 /// From this many samples on, an upstream is no longer on trial.
 pub const TRIAL_SAMPLES: u32 = 8;
+/// What another shard says of an upstream is worth something for this long.
+const HEARSAY: Duration = Duration::from_secs(30);
 /// So many answers in a row beyond a factor of two replace the mean.
 const RUN: u8 = 3;
 /// A method of which nothing at all is known: any figure will do, since it is the same for all.
@@ -197,6 +200,19 @@ struct Standing {
     /// Its answers' ratio to the methods' means, in 1/65536.
     relative: Share,
     in_flight: u32,
+    /// What other shards know.
+    told: Option<Digest>,
+    /// What they were told last.
+    telling: Digest,
+}
+
+impl Standing {
+    /// What other shards know of an upstream of which this one knows little, while it is fresh.
+    fn hearsay(&self, now: Instant) -> Option<Digest> {
+        let is_fresh = |digest: &Digest| now.saturating_duration_since(digest.at) < HEARSAY;
+        self.told
+            .filter(|digest| self.health.samples < TRIAL_SAMPLES && is_fresh(digest))
+    }
 }
 
 /// How an attempt ended, as far as the score is concerned.
@@ -293,6 +309,8 @@ impl Board {
             health: Share::new(),
             relative: Share::new(),
             in_flight: 0,
+            told: None,
+            telling: Digest::default(),
         };
         Self {
             upstreams: alloc::vec![standing; upstreams],
@@ -416,7 +434,9 @@ impl Board {
         let standing = self.upstreams.get(upstream.as_usize());
         let row = self.rows.get(method.index()).and_then(Option::as_ref);
         let cell = row.and_then(|row| row.cells.get(upstream.as_usize()));
+        let hearsay = standing.and_then(|standing| standing.hearsay(now));
         let relative = standing.map_or(ONE, |standing| standing.relative.value);
+        let relative = hearsay.map_or(relative, |told| told.relative);
         let usual_us = row
             .filter(|row| row.mean.is_known())
             .map_or(UNKNOWN_US, |row| row.mean.us());
@@ -431,6 +451,7 @@ impl Board {
             .filter(fresh)
             .or(standing.map(|standing| &standing.health))
             .map_or(ONE, |share| share.value);
+        let health = hearsay.map_or(health, |told| told.health);
         let last = cell
             .filter(|cell| cell.health.samples > 0)
             .map(|cell| cell.health.at);
@@ -442,12 +463,46 @@ impl Board {
                 .filter(|&us| us > 0)
                 .unwrap_or(guess_us),
             health,
-            cold: standing.is_none_or(|standing| standing.health.samples < TRIAL_SAMPLES),
+            cold: hearsay.is_none()
+                && standing.is_none_or(|standing| standing.health.samples < TRIAL_SAMPLES),
             promising: cell.is_some_and(|cell| cell.latency.is_promising()),
             silent_for_us: last.map_or(u64::MAX, |at| {
                 now.as_micros().saturating_sub(at.as_micros())
             }),
         }
+    }
+
+    /// Takes in how an upstream stands with another shard: of two, the later counts. Used only while little is known here.
+    pub fn hear(&mut self, upstream: UpstreamIndex, digest: Digest) {
+        if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
+            let cut = Digest {
+                health: digest.health.min(ONE),
+                relative: digest.relative.clamp(ONE / 16, ONE * 16),
+                ..digest
+            };
+            standing.told = standing.told.max(Some(cut));
+        }
+    }
+
+    /// How an upstream stands, for other shards; `None` where too little is known, or nothing that matters has changed
+    /// since this was asked last.
+    pub fn digest(&mut self, upstream: UpstreamIndex) -> Option<Digest> {
+        let standing = self.upstreams.get_mut(upstream.as_usize())?;
+        let now = Digest {
+            at: standing.health.at,
+            health: standing.health.value,
+            relative: standing.relative.value,
+        };
+        let then = standing.telling;
+        let moved = |now: u32, then: u32| now.abs_diff(then) > then / 16;
+        let is_news = moved(now.health, then.health)
+            || moved(now.relative, then.relative)
+            || now.at.saturating_duration_since(then.at) > HEARSAY / 3;
+        if standing.health.samples < TRIAL_SAMPLES || !is_news {
+            return None;
+        }
+        standing.telling = now;
+        Some(now)
     }
 
     /// Attempts to an upstream that have not ended.

@@ -7,7 +7,7 @@ use crate::ban::Bans;
 use crate::breaker::{self, Breaker};
 use crate::chain::ChainId;
 use crate::config::{ChainConfig, MethodPolicy, UpstreamConfig};
-use crate::head::Heads;
+use crate::head::{HeadKind, Heads, Reported};
 use crate::hedge::Hedges;
 use crate::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::MethodId;
@@ -69,7 +69,7 @@ impl Chain {
             policies: config.policies,
             strategies: config.strategies.iter().map(|spec| spec.build()).collect(),
             board: Board::new(count),
-            heads: Heads::new(count, config.max_lag_blocks),
+            heads: Heads::new(count, config.max_lag_blocks, config.heads),
             reachable: UpstreamSet::first(count),
             candidates: Vec::with_capacity(count),
             rng,
@@ -139,45 +139,98 @@ impl Chain {
         result: ProbeResult,
         now: Instant,
         note: &mut impl FnMut(NoteKind),
-    ) {
-        let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
-            return;
-        };
+    ) -> Reported {
+        if self.upstream(index).is_none() {
+            return Reported::default();
+        }
         note(NoteKind::Probed {
             upstream: index,
             result,
         });
         match result {
-            ProbeResult::Failed
-            | ProbeResult::HeadFailed(_)
-            | ProbeResult::HeadUnknown(_)
-            | ProbeResult::Safe(_)
-            | ProbeResult::Finalized(_) => {}
-            ProbeResult::ChainId(seen) if self.chain_id.is_none_or(|wanted| wanted == seen) => {
-                upstream.breaker.checked_well(now);
-                if upstream.quarantine.right_chain() {
-                    note(NoteKind::Released { upstream: index });
-                }
+            ProbeResult::Failed => Reported::default(),
+            ProbeResult::HeadFailed(kind) => {
+                self.heads.unanswered(index, kind, false, now);
+                Reported::default()
             }
-            ProbeResult::ChainId(_) => {
-                if upstream.quarantine.wrong_chain() {
-                    note(NoteKind::Quarantined {
-                        upstream: index,
-                        cause: Cause::WrongChain,
-                        until: Instant::NEVER,
-                    });
-                }
+            ProbeResult::HeadUnknown(kind) => {
+                self.heads.unanswered(index, kind, true, now);
+                Reported::default()
             }
-            ProbeResult::Head(head) => {
-                upstream.breaker.checked_well(now);
-                if let Some(crossed) = self.heads.observe(index, head) {
-                    note(NoteKind::Lagging {
-                        upstream: index,
-                        lag_blocks: crossed.lag_blocks,
-                        left_out: crossed.left_out,
-                    });
-                }
+            ProbeResult::ChainId(seen) => self.chain_id_seen(index, seen, now, note),
+            ProbeResult::Head(number) => self.head_seen(index, HeadKind::Newest, number, now, note),
+            ProbeResult::Safe(number) => self.head_seen(index, HeadKind::Safe, number, now, note),
+            ProbeResult::Finalized(number) => {
+                self.head_seen(index, HeadKind::Finalized, number, now, note)
             }
+        }
+    }
+
+    fn chain_id_seen(
+        &mut self,
+        index: UpstreamIndex,
+        seen: ChainId,
+        now: Instant,
+        note: &mut impl FnMut(NoteKind),
+    ) -> Reported {
+        let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
+            return Reported::default();
+        };
+        if self.chain_id.is_none_or(|wanted| wanted == seen) {
+            upstream.breaker.checked_well(now);
+            if upstream.quarantine.right_chain() {
+                note(NoteKind::Released { upstream: index });
+            }
+            return Reported::default();
+        }
+        if upstream.quarantine.wrong_chain() {
+            note(NoteKind::Quarantined {
+                upstream: index,
+                cause: Cause::WrongChain,
+                until: Instant::NEVER,
+            });
+        }
+        let reset = self.heads.disown(index, now);
+        self.note_reset(reset, note);
+        Reported {
+            agreed: reset.is_some(),
+            ..Reported::default()
+        }
+    }
+
+    /// What an upstream of another chain says of its heads is not about this chain.
+    fn head_seen(
+        &mut self,
+        index: UpstreamIndex,
+        kind: HeadKind,
+        number: u64,
+        now: Instant,
+        note: &mut impl FnMut(NoteKind),
+    ) -> Reported {
+        let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
+            return Reported::default();
+        };
+        upstream.breaker.checked_well(now);
+        let cause = upstream.quarantine.state().map(|(cause, _)| cause);
+        if cause == Some(Cause::WrongChain) {
+            self.heads.unanswered(index, kind, false, now);
+            return Reported::default();
+        }
+        let reported = self.heads.report(index, kind, number, now);
+        if let Some(crossed) = reported.crossed {
+            note(NoteKind::Lagging {
+                upstream: index,
+                lag_blocks: crossed.lag_blocks,
+                left_out: crossed.left_out,
+            });
+        }
+        self.note_reset(reported.reset, note);
+        reported
+    }
+
+    fn note_reset(&self, reset: Option<(u64, u64)>, note: &mut impl FnMut(NoteKind)) {
+        if let Some((from, to)) = reset {
+            note(NoteKind::HeadReset { from, to });
         }
     }
 

@@ -1,12 +1,35 @@
 //! The verbs about heads: what a chain's head is, whom to ask for it next, and what a client that asks for it is told.
 
+use crate::gossip::Key;
 use crate::head::{ChainHead, HeadKind, HeadPoll, Mark};
 use crate::index::{ChainIndex, UpstreamIndex};
 use crate::time::Instant;
 
-use super::Shard;
+use super::{ProbeResult, Shard};
 
 impl Shard {
+    /// Takes in a check beside the traffic.
+    pub fn probe_result(
+        &mut self,
+        now: Instant,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        result: ProbeResult,
+    ) {
+        let Some(state) = self.chains.get_mut(chain.as_usize()) else {
+            return;
+        };
+        let reported = state.probed(upstream, result, now, &mut |kind| {
+            self.notes.push(now, chain, kind)
+        });
+        if let Some(kind) = reported.news {
+            self.outbox.mark(Key::Head(chain, upstream, kind));
+        }
+        if reported.agreed {
+            self.outbox.mark(Key::Agreed(chain));
+        }
+    }
+
     /// What is served as the chain's head. One array look-up and a copy.
     #[must_use]
     pub fn chain_head(&self, chain: ChainIndex) -> ChainHead {
@@ -29,7 +52,8 @@ impl Shard {
     /// Another shard has served this head (the maximum of all shards' [`Self::head_mark`]): ours is not lower from now on.
     pub fn raise_head(&mut self, chain: ChainIndex, mark: Mark, now: Instant) {
         if let Some(state) = self.chains.get_mut(chain.as_usize()) {
-            state.heads.raise(mark, now);
+            let _ = now;
+            state.heads.raise(mark);
         }
     }
 
@@ -51,8 +75,8 @@ impl Shard {
             })
     }
 
-    /// The next question for an upstream's head; `None` where heads are not followed. It changes nothing: ask at its time,
-    /// report with [`Self::probe_result`], and come back. One task an upstream is enough.
+    /// The next question for an upstream's head, now or later; `None` where heads are not followed. It changes nothing: ask at its
+    /// time, report with [`Self::probe_result`], and come back. One task an upstream is enough.
     #[must_use]
     pub fn next_head_poll(
         &self,
@@ -60,6 +84,10 @@ impl Shard {
         upstream: UpstreamIndex,
         now: Instant,
     ) -> Option<HeadPoll> {
-        self.chain(chain)?.heads.next_poll(upstream, now)
+        let poll = self.chain(chain)?.heads.next_poll(upstream)?;
+        Some(HeadPoll {
+            at: poll.at.max(now),
+            ..poll
+        })
     }
 }

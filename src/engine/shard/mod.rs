@@ -25,6 +25,7 @@ use crate::call::{Action, Call, Event, Phase, Request};
 use crate::chain::ChainId;
 use crate::config::ShardConfig;
 use crate::fault::{Fault, FaultClass};
+use crate::gossip::Outbox;
 use crate::head::HeadKind;
 use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
 use crate::note::{Note, NoteKind, Notes, Purpose};
@@ -60,6 +61,7 @@ pub struct Shard {
     budget: Budget,
     rng: Rng,
     notes: Notes,
+    outbox: Outbox,
     calls: u64,
     live_calls: u64,
 }
@@ -71,11 +73,12 @@ impl Shard {
     #[must_use]
     pub fn new(config: ShardConfig, seed: u64, now: Instant) -> Self {
         let mut rng = Rng::new(seed);
-        let chains = config
+        let chains: Vec<Chain> = config
             .chains
             .into_iter()
             .map(|chain| Chain::new(chain, rng.fork(1)))
             .collect();
+        let outbox = Outbox::new(chains.iter().map(|chain| chain.upstreams.len()));
         // `now` only says that time has begun; no state of a new shard depends on it.
         let _ = now;
         Self {
@@ -83,6 +86,7 @@ impl Shard {
             budget: Budget::new(config.retry_budget),
             rng,
             notes: Notes::new(),
+            outbox,
             calls: 0,
             live_calls: 0,
         }
@@ -190,21 +194,6 @@ impl Shard {
     #[must_use]
     pub const fn notes_dropped(&self) -> u64 {
         self.notes.dropped()
-    }
-
-    /// Takes in a check beside the traffic.
-    pub fn probe_result(
-        &mut self,
-        now: Instant,
-        chain: ChainIndex,
-        upstream: UpstreamIndex,
-        result: ProbeResult,
-    ) {
-        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
-            state.probed(upstream, result, now, &mut |kind| {
-                self.notes.push(now, chain, kind)
-            });
-        }
     }
 
     /// An upstream has an address now, or has none. Upstreams start with one.

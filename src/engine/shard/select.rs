@@ -1,6 +1,7 @@
 //! Who is eligible for a call, who is chosen, and when nobody is, who is the least bad. It reads every policy and changes
 //! none but the strategy's turns.
 
+use crate::block::Height;
 use crate::call::Call;
 use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
 use crate::index::{StrategyIndex, UpstreamIndex, UpstreamSet};
@@ -59,6 +60,15 @@ impl Chain {
         left_out.take(LeftOutBy::Banned, &mut rest, banned);
         let late = self.having(rest, |index, _| self.heads.is_late(index, now));
         left_out.take(LeftOutBy::Lagging, &mut rest, late);
+        // One that has not come so far answers with the past, or not at all; but where nobody else is left, it is asked.
+        if request.height != Height::Any {
+            let short = self.having(rest, |index, _| {
+                self.heads.falls_short(index, request.height)
+            });
+            if !rest.minus(short).is_empty() {
+                left_out.take(LeftOutBy::Lagging, &mut rest, short);
+            }
+        }
         // A call with an effect is a probe only where nobody else could take it: what it finds out may cost the client a
         // doubt, but a client that does nothing else than write must not be left with the upstreams that are down.
         if request.effect != Effect::None {

@@ -3,9 +3,10 @@
 
 use core::time::Duration;
 
-use crate::breaker::Verdict;
+use crate::breaker::{State, Verdict};
 use crate::call::{Attempt, Call};
 use crate::fault::{Fault, FaultClass, SideEffect, Traits};
+use crate::gossip::Key;
 use crate::index::{AttemptId, UpstreamIndex};
 use crate::note::NoteKind;
 use crate::quarantine::Cause;
@@ -161,6 +162,13 @@ impl Shard {
         let released = lesson.works && upstream.quarantine.answered();
         if lesson.works && upstream.bans.contains(method, now) {
             upstream.bans.remove(method);
+        }
+        self.outbox.mark_score(call.request.chain, index, now);
+        if change.is_some_and(|(_, to)| to == State::Open) {
+            self.outbox.mark(Key::Breaker(call.request.chain, index));
+        }
+        if held.is_some() {
+            self.outbox.mark(Key::HoldOff(call.request.chain, index));
         }
         let notes = [
             change.map(|(from, to)| NoteKind::Breaker {

@@ -1,6 +1,7 @@
 //! What others may see of a shard: for metrics, readiness and explanations. It changes nothing.
 
 use crate::breaker::State;
+use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
 use crate::method::MethodId;
 use crate::quarantine::Cause;
@@ -61,7 +62,7 @@ impl Shard {
         let reachable = state.reachable.contains(upstream);
         let late = state.heads.is_late(upstream, now);
         let admitted = state.admits(upstream, now);
-        let height = state.heads.height(upstream);
+        let reported = state.heads.reported(upstream, HeadKind::Newest);
         Some(UpstreamView {
             chain,
             upstream,
@@ -71,8 +72,8 @@ impl Shard {
             held_floor: member.throttle.floor(),
             ramping: member.throttle.is_ramping(),
             quarantined: member.quarantine.state(),
-            head: height.map(|(head, _)| head),
-            lag_blocks: height.map(|(_, lag)| lag),
+            head: state.heads.known(upstream, HeadKind::Newest),
+            lag_blocks: reported.map(|(_, behind, _)| behind),
             late,
             reachable,
             in_flight: state.board.in_flight(upstream),

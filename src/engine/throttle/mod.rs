@@ -17,6 +17,8 @@
 //! **Why a ramp.** The moment of return is when all the traffic that was moved away comes back. Admitting one attempt, then one
 //! more for each answer, finds out whether the limit is lifted at the price of one refusal.
 //!
+//! What another shard tells of its hold-off is taken over where it ends later than what is known here.
+//!
 //! A refusal of an attempt that was sent before the hold-off began says nothing new: a hundred calls in flight that are all refused are
 //! one throttle, not a hundred doublings.
 
@@ -222,8 +224,34 @@ impl Throttle {
         self.out = 0;
         self.served = 0;
         self.floor = now + asked;
-        self.until = now + rng.stretched(grown.max(asked), JITTER_PERCENT);
+        // Another shard may have told of a longer one.
+        let until = now + rng.stretched(grown.max(asked), JITTER_PERCENT);
+        self.until = self.until.max(until);
         self.until
+    }
+
+    /// Another shard is held off by this upstream: the limit is the process's, so the later end counts. The answer is the end of a
+    /// hold-off that begins with it. What was told before, or is over, changes nothing.
+    pub fn adopt(&mut self, floor: Instant, until: Instant, now: Instant) -> Option<Instant> {
+        let until = until.min(now + MAX_FLOOR * 2);
+        if until <= now {
+            return None;
+        }
+        self.floor = self.floor.max(floor.min(until));
+        // `until` outlives its hold-off, so what has been served since is not taken back by hearing of it again.
+        if until <= self.until {
+            return None;
+        }
+        self.until = until;
+        if self.phase == Phase::Held {
+            return None;
+        }
+        self.epoch = self.epoch.wrapping_add(1);
+        self.phase = Phase::Held;
+        self.row = self.row.max(1);
+        self.out = 0;
+        self.served = 0;
+        Some(until)
     }
 
     fn raise_floor(&mut self, retry_after: Option<Duration>, now: Instant) {

@@ -2,6 +2,7 @@
 
 mod calls;
 mod exclusions;
+mod heads;
 mod hedges;
 mod outrun;
 mod recovery;
@@ -158,6 +159,14 @@ impl Bench {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    /// A call whose only upstream fails it.
+    fn call_with_pinned(&mut self, request: Request, fault: Fault) {
+        let mut call = self.begin(request);
+        let (attempt, _, _) = self.dispatched(&mut call);
+        self.finish(&mut call, attempt, Err(fault));
+        self.poll(&mut call);
     }
 
     /// Calls that fail at `upstream` until its breaker is open.

@@ -1,0 +1,391 @@
+//! What is served: it does not go back, nonsense does not raise it, a test chain may be reset, and finality is careful.
+
+use super::*;
+
+#[test]
+fn the_served_head_does_not_go_back_and_says_when_it_moves() {
+    let mut heads = heads(1);
+    assert_eq!(heads.head(), ChainHead::default());
+    heads.newest(A, 100, secs(1));
+    let first = heads.head();
+    heads.newest(A, 99, secs(2));
+    heads.newest(A, 100, secs(3));
+    assert_eq!(heads.head(), first);
+    heads.newest(A, 101, secs(4));
+    assert_eq!(heads.served(), Some(101));
+    assert!(heads.head().seq > first.seq);
+}
+
+#[test]
+fn the_second_of_three_decides_and_of_two_the_higher() {
+    let mut heads = heads(3);
+    heads.newest(A, 100, ms(1));
+    heads.newest(B, 101, ms(2));
+    assert_eq!(heads.served(), Some(101));
+    heads.newest(C, 105, ms(3));
+    assert_eq!(heads.served(), Some(101));
+    heads.newest(A, 104, ms(4));
+    assert_eq!(heads.served(), Some(104));
+}
+
+#[test]
+fn whoever_fails_or_is_silent_has_no_voice() {
+    let mut heads = running(3);
+    for at in 0..3 {
+        heads.unanswered(B, HeadKind::Newest, false, secs(11 + at));
+        heads.unanswered(C, HeadKind::Newest, false, secs(11 + at));
+    }
+    heads.newest(A, 1_014, secs(14));
+    assert_eq!(heads.served(), Some(1_014));
+
+    let mut heads = running(3);
+    heads.newest(A, 1_050, secs(50));
+    assert_eq!(heads.served(), Some(1_010), "the others may still speak");
+    heads.newest(A, 1_060, secs(60));
+    assert_eq!(heads.served(), Some(1_060));
+}
+
+#[test]
+fn a_jump_is_believed_at_the_third_time_or_when_another_says_it() {
+    let jump = 1_010 + 80;
+    let mut heads = running(1);
+    assert_eq!(
+        heads.newest(A, 1_010 + 64, ms(10_500)).news,
+        Some(HeadKind::Newest)
+    );
+    let mut heads_too_far = running(1);
+    assert_eq!(heads_too_far.newest(A, 1_010 + 65, ms(10_500)).news, None);
+
+    let mut heads = running(2);
+    for at in [10_100, 10_200] {
+        assert_eq!(heads.newest(A, jump, ms(at)), Reported::default());
+        assert_eq!(heads.served(), Some(1_010));
+    }
+    assert!(heads.newest(A, jump + 1, ms(10_300)).agreed);
+    assert_eq!(heads.served(), Some(jump + 1));
+
+    let mut heads = running(2);
+    heads.newest(A, jump, ms(10_100));
+    heads.newest(B, jump - 3, ms(10_200));
+    assert_eq!(heads.served(), Some(jump - 3));
+
+    let mut heads = running(2);
+    for (at, number) in [(1, jump), (2, jump * 2), (3, jump * 4), (4, jump)] {
+        heads.newest(A, number, ms(10_000 + at));
+    }
+    assert_eq!(heads.served(), Some(1_010), "it never said the same thing");
+}
+
+#[test]
+fn what_time_explains_is_no_jump() {
+    let mut heads = running(1);
+    heads.newest(A, 1_010 + 600, secs(10 + 600));
+    assert_eq!(heads.served(), Some(1_610));
+}
+
+#[test]
+fn a_test_chain_that_was_set_back_is_served_after_half_a_minute() {
+    let mut heads = running(1);
+    heads.finalized(A, 1_000, ms(10_001));
+    assert_eq!(heads.newest(A, 5, secs(20)).reset, None);
+    assert_eq!(heads.newest(A, 5, secs(35)).reset, None);
+    assert_eq!(heads.newest(A, 6, ms(49_999)).reset, None);
+    let before = heads.head();
+    assert_eq!(heads.newest(A, 6, secs(50)).reset, Some((1_010, 6)));
+    let after = heads.head();
+    assert_eq!((after.newest, after.finalized), (Some(6), None));
+    assert_eq!((after.era, after.seq > before.seq), (1, true));
+    assert!(heads.head() == after && Mark::of(&after) > Mark::of(&before));
+    assert_eq!(heads.finalized(A, 2, secs(51)), Some(2));
+    heads.newest(A, 7, secs(52));
+    assert_eq!(heads.served(), Some(7));
+}
+
+#[test]
+fn it_takes_three_reports_in_a_row() {
+    let mut heads = running(1);
+    heads.newest(A, 5, secs(20));
+    assert_eq!(heads.newest(A, 5, secs(60)).reset, None, "two");
+    heads.unanswered(A, HeadKind::Newest, false, secs(70));
+    for at in [80, 90, 100] {
+        assert_eq!(
+            heads.newest(A, 5, secs(at)).reset,
+            None,
+            "a failure between"
+        );
+    }
+    assert!(heads.newest(A, 5, secs(110)).reset.is_some());
+
+    let mut heads = running(1);
+    for at in 1..100 {
+        let number = if at % 3 == 0 { 1_010 } else { 900 };
+        assert_eq!(heads.newest(A, number, secs(10 + at)).reset, None);
+    }
+}
+
+#[test]
+fn a_failover_to_one_that_lags_is_no_reset() {
+    let mut heads = heads(2);
+    for second in 0..=10 {
+        heads.newest(A, 1_000 + second, secs(second));
+        heads.newest(B, 900 + second, secs(second));
+    }
+    for second in 11..2_000 {
+        heads.unanswered(A, HeadKind::Newest, false, secs(second));
+        let lagging = 900 + second.min(100);
+        assert_eq!(heads.newest(B, lagging, secs(second)).reset, None);
+        assert_eq!(heads.served(), Some(1_010));
+        assert_eq!(heads.answer(B, lagging, secs(second)), 1_010);
+        assert_eq!(
+            heads.is_late(B, secs(second)),
+            second < 13,
+            "there is no better one"
+        );
+    }
+}
+
+#[test]
+fn one_that_gave_the_head_and_is_gone_for_good_does_not_hold_up_a_reset() {
+    let mut heads = running(2);
+    let mut reset = None;
+    for second in 11..1_000 {
+        heads.unanswered(A, HeadKind::Newest, false, secs(second));
+        if heads.newest(B, 3, secs(second)).reset.is_some() {
+            reset = reset.or(Some(second));
+        }
+    }
+    assert_eq!(reset, Some(10 + 600));
+}
+
+#[test]
+fn nonsense_that_came_first_is_taken_back_when_two_others_agree() {
+    let mut heads = heads(3);
+    heads.newest(C, 1 << 40, ms(1));
+    heads.newest(A, 1_000, ms(2));
+    assert_eq!(heads.served(), Some(1 << 40));
+    let reported = heads.newest(B, 1_001, ms(3));
+    assert_eq!(reported.reset, Some((1 << 40, 1_001)));
+    assert_eq!(heads.head().era, 1);
+    heads.newest(C, (1 << 40) + 1, ms(4));
+    heads.newest(A, 1_001, ms(5));
+    assert_eq!(heads.served(), Some(1_001));
+}
+
+#[test]
+fn two_that_start_anew_do_not_take_back_what_was_confirmed() {
+    let mut heads = running(3);
+    for second in 11..200 {
+        heads.newest(A, 1_000 + second, secs(second));
+        heads.newest(B, 10, secs(second));
+        assert_eq!(heads.newest(C, 10, secs(second)).reset, None, "{second}");
+        // They gave the head, too; but A says that it stands.
+        assert_eq!(heads.served(), Some(1_010));
+        assert!(heads.is_late(B, secs(second)) && !heads.is_late(A, secs(second)));
+    }
+}
+
+#[test]
+fn an_answer_is_never_less_than_what_was_served_and_may_be_a_little_more() {
+    let mut heads = running(3);
+    assert_eq!(heads.answer(A, 1_005, ms(10_100)), 1_010);
+    assert_eq!(heads.answer(A, 1_012, ms(10_100)), 1_012);
+    assert_eq!(heads.served(), Some(1_012));
+    assert_eq!(heads.answer(B, 1_010, ms(10_200)), 1_012);
+    for at in 0..100 {
+        assert_eq!(heads.answer(C, 1_013 + at, ms(10_300)), 1_012, "it climbs");
+    }
+    assert_eq!(heads.answer(C, u64::MAX, ms(10_300)), 1_012);
+    assert_eq!(heads.answer(C, 1_014, secs(11)), 1_014, "time has passed");
+    let agreed = heads.agreed().unwrap();
+    assert_eq!(agreed.newest, 1_010, "an answer convinces nobody");
+}
+
+#[test]
+fn where_there_is_one_upstream_only_its_answers_may_jump_as_its_reports_may() {
+    let mut heads = running(1);
+    assert_eq!(heads.answer(A, 1_074, ms(10_000)), 1_074);
+    assert_eq!(heads.answer(A, 1_075, ms(10_000)), 1_074);
+}
+
+#[test]
+fn what_was_answered_before_anybody_was_asked_is_taken_back_if_it_was_nonsense() {
+    let mut heads = heads(2);
+    assert_eq!(heads.answer(A, 1 << 40, ms(1)), 1 << 40);
+    assert_eq!(heads.newest(B, 1_000, ms(2)).reset, Some((1 << 40, 1_000)));
+    let mut heads = super::heads(2);
+    assert_eq!(heads.answer(A, 1_060, ms(1)), 1_060);
+    assert_eq!(heads.newest(B, 1_000, ms(2)).reset, None);
+    assert_eq!(heads.served(), Some(1_060));
+}
+
+#[test]
+fn where_heads_are_not_followed_answers_pass_and_nobody_is_asked() {
+    let config = HeadConfig {
+        enabled: false,
+        ..HeadConfig::default()
+    };
+    let mut heads = Heads::new(1, None, config);
+    assert_eq!(heads.answer(A, 10, ms(1)), 10);
+    assert_eq!(heads.answer(A, 9, ms(2)), 9);
+    assert_eq!(heads.next_poll(A), None);
+}
+
+#[test]
+fn another_shards_mark_raises_and_a_later_era_replaces() {
+    let mut heads = running(2);
+    let mark = |era, newest| {
+        Mark::of(&ChainHead {
+            newest: Some(newest),
+            era,
+            ..ChainHead::default()
+        })
+    };
+    heads.finalized(A, 1_000, secs(10));
+    heads.finalized(B, 1_000, secs(10));
+    heads.raise(Mark::NONE);
+    heads.raise(mark(0, 1_009));
+    assert_eq!(heads.served(), Some(1_010));
+    heads.raise(mark(0, 1_011));
+    assert_eq!(heads.served(), Some(1_011));
+    assert_eq!(heads.head().finalized, Some(1_000));
+    heads.raise(mark(1, 3));
+    assert_eq!((heads.served(), heads.head().finalized), (Some(3), None));
+    heads.raise(mark(0, 2_000));
+    assert_eq!(heads.served(), Some(3));
+    assert_eq!(mark(1, 3).read(), Some((1, 3)));
+    assert_eq!(mark(0, 0).read(), Some((0, 0)));
+    assert_eq!(
+        mark(0, Mark::MAX_NUMBER).read(),
+        Some((0, Mark::MAX_NUMBER))
+    );
+    assert_eq!(mark(0, Mark::MAX_NUMBER + 1), Mark::NONE);
+    assert_eq!(mark(1 << 16, 3), Mark::NONE);
+}
+
+#[test]
+fn of_several_two_must_call_a_block_final_and_one_where_it_is_alone() {
+    let mut heads = running(3);
+    assert_eq!(
+        heads.finalized(A, 990, secs(10)),
+        None,
+        "the others were not asked"
+    );
+    assert_eq!(heads.finalized(B, 980, secs(10)), Some(980));
+    assert_eq!(heads.finalized(C, 1_009, secs(10)), Some(990));
+    assert_eq!(
+        heads.finalized(A, 0, secs(11)),
+        Some(990),
+        "it does not go back"
+    );
+    assert_eq!(heads.finalized(A, u64::MAX, secs(12)), Some(1_009));
+    assert_eq!(
+        heads.finalized(C, u64::MAX, secs(13)),
+        Some(1_010),
+        "never above the newest"
+    );
+
+    let mut heads = running(2);
+    heads.unanswered(B, HeadKind::Finalized, true, secs(10));
+    assert_eq!(
+        heads.finalized(A, 990, secs(10)),
+        Some(990),
+        "the other does not know the tag"
+    );
+
+    let mut heads = running(2);
+    assert_eq!(heads.finalized(A, 990, secs(10)), None);
+    assert_eq!(heads.finalized(A, 990, ms(69_999)), None);
+    assert_eq!(
+        heads.finalized(A, 990, secs(70)),
+        Some(990),
+        "the other never says"
+    );
+
+    let mut heads = running(1);
+    assert_eq!(heads.finalized(A, 990, secs(10)), Some(990));
+    assert_eq!(heads.head().safe, None);
+    heads.report(A, HeadKind::Safe, 995, secs(10));
+    assert_eq!(heads.head().safe, Some(995));
+}
+
+#[test]
+fn an_upstream_of_another_chain_takes_its_head_with_it() {
+    let mut heads = heads(2);
+    heads.newest(A, 40_000_000, ms(1));
+    heads.newest(B, 1_000, ms(2));
+    assert_eq!(heads.disown(A, ms(3)), Some((40_000_000, 1_000)));
+    assert_eq!(heads.served(), Some(1_000));
+    assert_eq!(heads.known(A, HeadKind::Newest), None);
+    assert_eq!(heads.disown(A, ms(4)), None);
+}
+
+#[test]
+fn questions_come_once_a_block_after_it_is_due_and_back_off_when_they_fail() {
+    let config = HeadConfig {
+        min_interval: Duration::from_millis(100),
+        ..HeadConfig::default()
+    };
+    let mut heads = Heads::new(2, None, config);
+    let poll = |heads: &Heads| heads.next_poll(A).unwrap();
+    assert_eq!(
+        (poll(&heads).at, poll(&heads).kind),
+        (Instant::ZERO, HeadKind::Newest)
+    );
+    heads.newest(A, 999, secs(0));
+    assert_eq!(poll(&heads).kind, HeadKind::Finalized);
+    heads.finalized(A, 900, secs(0));
+    assert_eq!(poll(&heads).kind, HeadKind::Safe);
+    heads.unanswered(A, HeadKind::Safe, true, secs(0));
+    for second in 1..=10 {
+        heads.newest(A, 999 + second, secs(second));
+    }
+    let due = poll(&heads);
+    assert_eq!(due.kind, HeadKind::Newest);
+    assert!(
+        (secs(11) - Duration::from_millis(400)..ms(11_040)).contains(&due.at),
+        "{}",
+        due.at
+    );
+    heads.newest(A, 1_009, due.at);
+    let again = poll(&heads).at.saturating_duration_since(due.at);
+    assert_eq!(again, Duration::from_millis(125));
+    heads.unanswered(A, HeadKind::Newest, false, secs(12));
+    assert_eq!(poll(&heads).at, secs(14));
+    for _ in 0..20 {
+        heads.unanswered(A, HeadKind::Newest, false, secs(13));
+    }
+    assert_eq!(poll(&heads).kind, HeadKind::Finalized);
+    assert_eq!(poll(&heads).at, secs(30));
+    heads.unanswered(A, HeadKind::Finalized, false, secs(14));
+    assert_eq!(
+        (poll(&heads).kind, poll(&heads).at),
+        (HeadKind::Newest, secs(73))
+    );
+    heads.newest(A, 1_010, secs(74));
+    heads.finalized(A, 901, secs(600 - 30));
+    heads.newest(A, 1_011, secs(600));
+    assert_eq!(
+        (poll(&heads).kind, poll(&heads).at),
+        (HeadKind::Finalized, secs(600))
+    );
+    heads.finalized(A, 902, secs(600));
+    assert_eq!(
+        (poll(&heads).kind, poll(&heads).at),
+        (HeadKind::Safe, secs(600))
+    );
+}
+
+#[test]
+fn whoever_was_not_asked_since_the_newest_block_came_is_asked_now() {
+    let mut heads = running(3);
+    for upstream in [A, B] {
+        heads.newest(upstream, 1_011, ms(11_050));
+    }
+    let due = heads.next_poll(C).unwrap();
+    for kind in [HeadKind::Finalized, HeadKind::Safe] {
+        heads.unanswered(C, kind, true, secs(11));
+    }
+    assert_eq!(due.kind, HeadKind::Finalized);
+    let due = heads.next_poll(C).unwrap();
+    assert!(due.at <= ms(11_300), "{}", due.at);
+}

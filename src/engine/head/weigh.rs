@@ -1,0 +1,269 @@
+//! How a report is weighed: is it believed, what do all reports together say now, and has the chain gone back? The rules are told in
+//! [`super`].
+
+use core::time::Duration;
+
+use crate::index::{UpstreamIndex, UpstreamSet};
+use crate::time::Instant;
+
+use super::height::{Height, Report};
+use super::quorum::Voices;
+use super::{Agreed, FREE_BLOCKS, GONE_BACK_FOR, HeadKind, Heads, Reported, SILENT_FOR, gate};
+
+/// A report counts with the others for so many of the longest intervals, and for [`LEAST_VOICE`] at least.
+const VOICE_INTERVALS: u32 = 4;
+const LEAST_VOICE: Duration = Duration::from_secs(10);
+
+/// Where several upstreams could say what is final, a single one is waited out for this long.
+const LONE_FINALITY: Duration = Duration::from_secs(60);
+
+impl Heads {
+    pub(super) fn newest_reported(
+        &mut self,
+        upstream: UpstreamIndex,
+        number: u64,
+        at: Instant,
+    ) -> Reported {
+        if !self.is_believed(upstream, number, at) {
+            return Reported::default();
+        }
+        let Some(height) = self.heights.get_mut(upstream.as_usize()) else {
+            return Reported::default();
+        };
+        let behind = 0;
+        if !height.hear(HeadKind::Newest, Report { at, number, behind }) {
+            return Reported::default();
+        }
+        let voices = self.voices(at);
+        let Some(best) = voices.newest() else {
+            return Reported::default();
+        };
+        let before = self.agreed;
+        let reset = self.weigh(upstream, number, &voices, at);
+        let behind = self.stands(at).unwrap_or(best).saturating_sub(number);
+        self.set_behind(upstream, behind);
+        let crossed = self.cross(upstream, behind);
+        Reported {
+            news: Some(HeadKind::Newest),
+            agreed: self.agreed != before,
+            crossed,
+            reset,
+        }
+    }
+
+    /// Holds a report against what is agreed.
+    fn weigh(
+        &mut self,
+        upstream: UpstreamIndex,
+        number: u64,
+        voices: &Voices,
+        at: Instant,
+    ) -> Option<(u64, u64)> {
+        let best = voices.newest()?;
+        let (era, before) = (self.served.era, self.agreed);
+        match before.filter(|agreed| agreed.era == era) {
+            Some(agreed) if best <= agreed.newest => {
+                if number == agreed.newest {
+                    self.pace.unchanged(at);
+                }
+            }
+            known => self.agree(Agreed {
+                newest: best,
+                since: at,
+                era,
+                ..known.unwrap_or_default()
+            }),
+        }
+        let agreed = self.agreed?;
+        if number >= agreed.newest {
+            self.givers.insert(upstream);
+        }
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.reported_low(number < agreed.newest, at);
+        }
+        if before.is_none() && self.is_above(agreed.newest) {
+            // Answers were told before anybody was asked, and nobody asked says anything like them.
+            return self.reset(at);
+        }
+        if self.was_nonsense(voices, &agreed, at) || self.has_gone_back(at) {
+            return self.reset(at);
+        }
+        None
+    }
+
+    /// The agreed head, if one that gave it still says so.
+    fn stands(&self, now: Instant) -> Option<u64> {
+        let newest = self.agreed?.newest;
+        let span = self.voice_span();
+        let says_so = |height: &Height| {
+            let report = height.report(HeadKind::Newest);
+            height.is_voice(now, span) && report.is_some_and(|report| report.number >= newest)
+        };
+        let mut givers = self.givers.iter();
+        givers
+            .any(|giver| self.heights.get(giver.as_usize()).is_some_and(says_so))
+            .then_some(newest)
+    }
+
+    fn agree(&mut self, agreed: Agreed) {
+        self.pace.advanced(agreed.newest, agreed.since);
+        self.agreed = Some(agreed);
+        self.givers = UpstreamSet::EMPTY;
+        for (position, height) in self.heights.iter_mut().enumerate() {
+            let reached = height
+                .report(HeadKind::Newest)
+                .is_some_and(|report| report.number >= agreed.newest);
+            if reached {
+                self.givers.insert(UpstreamIndex(position as u16));
+            }
+        }
+        self.serve_agreed();
+    }
+
+    /// What the chain cannot have reached since the last was agreed on is not believed until it is said again.
+    fn is_believed(&mut self, upstream: UpstreamIndex, number: u64, at: Instant) -> bool {
+        let Some(agreed) = self.agreed else {
+            return true;
+        };
+        let block_time = self.pace.block_time();
+        let passed = at.saturating_duration_since(agreed.since);
+        let allowed = gate::allowance(block_time, passed);
+        if number <= agreed.newest.saturating_add(allowed) {
+            return true;
+        }
+        let span = self.voice_span();
+        let others = self.heights.iter().enumerate();
+        let mut others = others.filter(|(position, _)| *position != upstream.as_usize());
+        let seconded = others.any(|(_, other)| {
+            let said = other.is_voice(at, span).then(|| other.newest()).flatten();
+            let near = |known: u64| known.abs_diff(number) <= allowed;
+            said.is_some_and(near) || other.suspicion().is_some_and(near)
+        });
+        let height = self.heights.get_mut(upstream.as_usize());
+        height.is_some_and(|height| height.suspect(number, block_time, at) || seconded)
+    }
+
+    /// Was the head that is agreed one upstream's alone from the start, while two others agree on something far below?
+    fn was_nonsense(&mut self, voices: &Voices, agreed: &Agreed, at: Instant) -> bool {
+        if self.confirmed {
+            return false;
+        }
+        let Some(second) = voices.outvotes() else {
+            return false;
+        };
+        let passed = at.saturating_duration_since(agreed.since);
+        let reachable = second.saturating_add(gate::allowance(self.pace.block_time(), passed));
+        self.confirmed = agreed.newest <= reachable;
+        !self.confirmed
+    }
+
+    /// Have the very upstreams that gave the head said less since, long and often enough?
+    fn has_gone_back(&self, now: Instant) -> bool {
+        let four_blocks = self.pace.block_time().unwrap_or_default() * 4;
+        let span = GONE_BACK_FOR.max(four_blocks);
+        let heights = || {
+            let givers = self.givers.iter();
+            givers.filter_map(|giver| self.heights.get(giver.as_usize()))
+        };
+        let is_low = |height: &Height| height.is_low_for(span, now);
+        let is_gone = |height: &Height| {
+            let last = height.report(HeadKind::Newest);
+            last.is_none_or(|report| report.at + SILENT_FOR <= now)
+        };
+        heights().any(is_low) && heights().all(|height| is_low(height) || is_gone(height))
+    }
+
+    /// Begins a new era at what the upstreams say now.
+    pub(super) fn reset(&mut self, now: Instant) -> Option<(u64, u64)> {
+        let newest = self.voices(now).newest()?;
+        let from = self.served.newest.unwrap_or(newest);
+        for height in &mut self.heights {
+            height.forget_finality();
+        }
+        self.finality_since = [None; HeadKind::COUNT];
+        self.pace.forget();
+        self.confirmed = true;
+        self.agree(Agreed {
+            era: self.served.era.saturating_add(1),
+            newest,
+            since: now,
+            safe: None,
+            finalized: None,
+        });
+        Some((from, newest))
+    }
+
+    pub(super) fn finality_reported(
+        &mut self,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        number: u64,
+        at: Instant,
+    ) -> Reported {
+        let report = Report {
+            at,
+            number,
+            behind: 0,
+        };
+        let height = self.heights.get_mut(upstream.as_usize());
+        let news = height.is_some_and(|height| height.hear(kind, report));
+        if let Some(since) = self.finality_since.get_mut(kind as usize) {
+            since.get_or_insert(at);
+        }
+        let before = self.agreed;
+        self.settle_finality(kind, at);
+        Reported {
+            news: news.then_some(kind),
+            agreed: self.agreed != before,
+            ..Reported::default()
+        }
+    }
+
+    fn settle_finality(&mut self, kind: HeadKind, at: Instant) {
+        let span = self.config.finality_interval * 3 + LONE_FINALITY;
+        let recent = |height: &Height| {
+            let report = height.report(kind)?;
+            (report.at + span >= at).then_some(report.number)
+        };
+        let voices = Voices::of(self.heights.iter().filter_map(recent));
+        let since = self.finality_since.get(kind as usize).copied().flatten();
+        let waited = since.is_some_and(|since| since + LONE_FINALITY <= at);
+        let mut heights = self.heights.iter();
+        let alone = waited || heights.all(|height| height.polls.was_asked(kind));
+        let certain = voices.certain().filter(|_| voices.count() > 1 || alone);
+        let (Some(certain), Some(agreed)) = (certain, &mut self.agreed) else {
+            return;
+        };
+        let certain = Some(certain.min(agreed.newest));
+        match kind {
+            HeadKind::Newest => {}
+            HeadKind::Safe => agreed.safe = agreed.safe.max(certain),
+            HeadKind::Finalized => agreed.finalized = agreed.finalized.max(certain),
+        }
+        self.serve_agreed();
+    }
+
+    fn voices(&self, now: Instant) -> Voices {
+        let span = self.voice_span();
+        let heights = self.heights.iter();
+        let voices = heights.filter(|height| height.is_voice(now, span));
+        Voices::of(voices.filter_map(|height| Some(height.report(HeadKind::Newest)?.number)))
+    }
+
+    /// How long a report counts. Where nobody asks by our plan, for ever.
+    fn voice_span(&self) -> Option<Duration> {
+        let span = self.config.max_interval.saturating_mul(VOICE_INTERVALS);
+        self.config.enabled.then(|| span.max(LEAST_VOICE))
+    }
+
+    fn set_behind(&mut self, upstream: UpstreamIndex, behind: u64) {
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.set_behind(behind);
+        }
+    }
+
+    fn is_above(&self, number: u64) -> bool {
+        let limit = number.saturating_add(FREE_BLOCKS);
+        self.served.newest.is_some_and(|newest| newest > limit)
+    }
+}
