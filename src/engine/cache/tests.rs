@@ -228,7 +228,7 @@ fn an_operators_word_counts_more_than_the_table() {
         told("eth_getBlockByNumber", Ttl::Head, HELD),
         Some(HEAD_BOUND_NOW)
     );
-    assert_eq!(told("eth_call", Ttl::Final, HELD), Some(FOR_EVER));
+    assert_eq!(told("eth_call", Ttl::Final, HELD), Some(HEAD_BOUND_NOW));
     assert_eq!(
         told("eth_call", Ttl::For(span), HELD),
         Some(Lifetime::Until(NOW + span))
