@@ -12,6 +12,7 @@ use wire::canonical::{self, NotCanonical};
 use wire::envelope::{Call, Item};
 use wire::{filter_id, params, splice};
 
+use super::alarm::Alarm;
 use super::incoming::RequestId;
 use super::policies::MethodEntry;
 use super::route::Route;
@@ -21,19 +22,22 @@ use super::upstream::judge::Asked;
 use super::worker::Worker;
 
 /// What all calls of one HTTP request share.
-pub struct RequestContext {
+#[derive(Clone, Copy)]
+pub struct RequestContext<'r> {
     /// As sent back in `x-request-id`.
     pub request_id: RequestId,
     /// Whether its events are logged.
     pub sampled: bool,
     /// When its head was read, on [`rt::now`].
     pub started_ns: u64,
+    /// The timer of the task that serves it; None where its calls are polled by others than that task.
+    pub alarm: Option<&'r Alarm>,
 }
 
 /// One call, described.
 pub struct Question<'b> {
     /// Of which request.
-    pub context: &'b RequestContext,
+    pub context: &'b RequestContext<'b>,
     /// Its place in the batch.
     pub ordinal: u32,
     /// Where it goes.
@@ -66,7 +70,7 @@ impl<'b> Question<'b> {
     /// Describes a call of a body.
     pub fn describe(
         worker: &Rc<Worker>,
-        context: &'b RequestContext,
+        context: &'b RequestContext<'b>,
         route: Route,
         ordinal: u32,
         body: &'b [u8],

@@ -56,11 +56,16 @@ struct Finished {
 /// Serves a batch.
 pub async fn serve(
     worker: &Rc<Worker>,
-    context: &RequestContext,
+    context: &RequestContext<'_>,
     route: Route,
     body: &[u8],
     items: &[Item],
 ) -> Served {
+    // Its calls are polled apart, each with a waker of its own.
+    let context = &RequestContext {
+        alarm: None,
+        ..*context
+    };
     let slots: Vec<Slot<'_>> = items
         .iter()
         .zip(0..)
@@ -201,7 +206,7 @@ fn finish(at: usize, ask: &mut Ask<'_>, told: Told, answer: Vec<u8>) -> Finished
 
 fn describe<'b>(
     worker: &Rc<Worker>,
-    context: &'b RequestContext,
+    context: &'b RequestContext<'b>,
     route: Route,
     ordinal: u32,
     body: &'b [u8],

@@ -172,7 +172,7 @@ impl Client {
                 self.seat.drain_begun().await;
                 Ok(None)
             };
-            let wait = future::or(self.conn.recv(), drained);
+            let wait = pin!(future::or(self.conn.recv(), drained));
             let look_ns = self.unread_until_ns.unwrap_or(u64::MAX);
             let received = self.alarm.timeout_at(until_ns.min(look_ns), wait).await;
             if received.is_ok() || rt::now() < look_ns {
@@ -240,6 +240,7 @@ impl Client {
             request_id: incoming.request_id,
             sampled: worker.sampler.borrow_mut().sample(),
             started_ns,
+            alarm: Some(&self.alarm),
         };
         let mut envelope = std::mem::take(&mut self.envelope);
         let mut relay =
@@ -340,13 +341,13 @@ impl Client {
         let until_ns = rt::now().saturating_add(self.worker.limits.body_timeout_ns);
         let short = bytes.len() <= UNWATCHED_BYTES;
         self.unread_until_ns = short.then_some(until_ns);
-        let all = async {
+        let all = pin!(async {
             self.conn.send(bytes).await?;
             if short {
                 return Ok(());
             }
             self.conn.flush().await
-        };
+        });
         matches!(self.alarm.timeout_at(until_ns, all).await, Ok(Ok(())))
     }
 

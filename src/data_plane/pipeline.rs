@@ -71,7 +71,7 @@ pub enum Done {
 /// Serves one request's body.
 pub async fn serve(
     worker: &Rc<Worker>,
-    context: &RequestContext,
+    context: &RequestContext<'_>,
     route: Route,
     body: &[u8],
     envelope: &mut Envelope,
@@ -130,7 +130,7 @@ fn refuse(worker: &Worker, body: &[u8], refusal: &BodyRefusal) -> Served {
 
 async fn single(
     worker: &Rc<Worker>,
-    context: &RequestContext,
+    context: &RequestContext<'_>,
     route: Route,
     body: &[u8],
     item: &Item,

@@ -74,7 +74,12 @@ impl LiveCall<'_> {
                 }
                 Poll::Pending
             });
-            let given_up = match rt::timeout_at(self.due_ns(), either).await {
+            let due_ns = self.due_ns();
+            let moved = match question.context.alarm {
+                Some(alarm) => alarm.timeout_at(due_ns, either).await,
+                None => rt::timeout_at(due_ns, either).await,
+            };
+            let given_up = match moved {
                 Ok((at, attempted)) => {
                     if at == 0 {
                         own.set(None);

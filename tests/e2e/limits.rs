@@ -2,6 +2,7 @@
 //! slow clients lose their connection without costing anybody else's.
 
 use crate::harness::{Setup, balance_call, provider, until};
+use perf::provider::{Fault, Rule};
 use std::time::Duration;
 
 /// A call of exactly this many bytes.
@@ -215,4 +216,40 @@ fn an_answer_longer_than_allowed_is_refused() {
         "{response}"
     );
     assert!(only.hits(fired) >= 1);
+}
+
+#[test]
+fn a_client_that_asks_on_and_never_reads_is_cut_and_holds_little() {
+    const REQUESTS: usize = 2_000;
+    let only = provider();
+    let answer = Fault::LargeResult { bytes: 20_000 };
+    only.inject(Rule::always(answer).for_method("debug_traceTransaction"));
+    let proxy = Setup::default()
+        .limit("body_timeout: 500ms")
+        .limit("idle_timeout: 10m")
+        .forwarding_all()
+        .upstream("only", &only.url(), "")
+        .start();
+    let call = |id: usize| {
+        let body = format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"debug_traceTransaction\",\"params\":[\"0x{id:064x}\"]}}"
+        );
+        crate::harness::post_bytes("/", &body)
+    };
+    assert_eq!(proxy.connect().send(&call(0)).ok(), Some(()));
+    let before = proxy.resident_bytes();
+    let mut client = proxy.connect();
+    // Short answers are not waited for one by one; that must not let them pile up.
+    let sent = (1..=REQUESTS).try_for_each(|id| client.send(&call(id)));
+    until("the client to be cut", || {
+        (proxy.metric("livechain_client_connections", &[]) == 0.0).then_some(())
+    });
+    let asked = only.counters().method("debug_traceTransaction");
+    assert!(
+        asked < REQUESTS as u64,
+        "all were answered, to a client that read nothing ({sent:?})"
+    );
+    let held = proxy.resident_bytes().saturating_sub(before);
+    assert!(held < 16 << 20, "{held} bytes");
+    assert_eq!(proxy.post(&balance_call(1)).status, 200);
 }

@@ -97,7 +97,8 @@ enum Framing {
 /// One body being read.
 pub struct Body {
     framing: Framing,
-    inflate: Option<Inflate>,
+    /// In its own place: most bodies have none.
+    inflate: Option<Box<Inflate>>,
     /// Bytes came behind the end: the connection cannot be used again.
     surplus: bool,
 }
@@ -114,7 +115,7 @@ impl Body {
     ) -> Result<Self, BodyFault> {
         let inflate = match coding {
             ContentEncoding::Identity => None,
-            ContentEncoding::Gzip => Some(Inflate::new(max_bytes)),
+            ContentEncoding::Gzip => Some(Box::new(Inflate::new(max_bytes))),
             ContentEncoding::Other => return Err(BodyFault::Coding),
         };
         let framing = match framing {
@@ -215,7 +216,11 @@ impl Body {
     }
 }
 
-fn append(inflate: &mut Option<Inflate>, input: &[u8], out: &mut Vec<u8>) -> Result<(), BodyFault> {
+fn append(
+    inflate: &mut Option<Box<Inflate>>,
+    input: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), BodyFault> {
     match inflate {
         Some(inflate) => inflate.push(input, out).map_err(from_inflate),
         None => {
