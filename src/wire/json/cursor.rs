@@ -63,23 +63,21 @@ impl<'b, const WORDS: usize> Cursor<'b, WORDS> {
         there
     }
 
-    /// As [`Self::key`], for a key in its usual spelling, which costs a comparison: `name` has its quotes and its colon. False,
+    /// As [`Self::key`], for keys in their usual spelling, which cost a comparison: each has its quotes and its colon. `None`,
     /// and nothing passed, if something else stands here.
     #[inline]
-    pub(crate) fn took_key(&mut self, first: bool, name: &[u8]) -> bool {
-        let from = match (first, self.bytes.get(self.at..)) {
-            (true, _) => self.at,
-            (false, Some([b',', b' ', ..])) => self.at + 2,
-            (false, Some([b',', ..])) => self.at + 1,
-            (false, _) => return false,
+    pub(crate) fn usual_key<M: Copy>(&mut self, first: bool, usual: &[(&[u8], M)]) -> Option<M> {
+        let rest = self.bytes.get(self.at..)?;
+        let (key, before) = match (first, rest) {
+            (true, key) => (key, 0),
+            (false, [b',', b' ', key @ ..]) => (key, 2),
+            (false, [b',', key @ ..]) => (key, 1),
+            (false, _) => return None,
         };
-        let rest = self.bytes.get(from..).unwrap_or_default();
-        let there = rest.starts_with(name);
-        if there {
-            self.at = from + name.len();
-            self.peek();
-        }
-        there
+        let (name, member) = usual.iter().find(|(name, _)| key.starts_with(name))?;
+        self.at += before + name.len();
+        self.peek();
+        Some(*member)
     }
 
     /// The fault of whatever stands here.

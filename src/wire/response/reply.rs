@@ -145,10 +145,8 @@ impl Members {
         body: &[u8],
         first: bool,
     ) -> Result<Option<Member>, FaultAt> {
-        for (name, member) in Member::USUAL {
-            if cursor.took_key(first, name) {
-                return Ok(Some(member));
-            }
+        if let Some(member) = cursor.usual_key(first, &Member::USUAL) {
+            return Ok(Some(member));
         }
         let Some(key) = cursor.key(first)? else {
             return Ok(None);
