@@ -19,3 +19,19 @@ pub(crate) fn decimal(text: &[u8]) -> Option<usize> {
         sum.checked_mul(10)?.checked_add(digit)
     })
 }
+
+/// Appends a decimal number.
+pub(crate) fn write_decimal(out: &mut Vec<u8>, value: usize) {
+    let start = out.len();
+    let mut rest = value;
+    loop {
+        out.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}

@@ -2,6 +2,7 @@
 //! harness measure with. Knows nothing of livechain, so that what is measured never shapes the ruler.
 
 pub mod cpu;
+pub mod ends;
 mod fields;
 mod hex;
 pub mod idle;

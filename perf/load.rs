@@ -38,11 +38,16 @@ pub use threshold::{EXIT_CODE, Threshold, ThresholdError};
 pub use tls::{Roots, client_config};
 pub use verify::Verify;
 
+pub(crate) use client::parse_head;
+pub(crate) use mix::{Bodies, Expected};
+pub(crate) use pacing::{Pacing, Timing};
+pub(crate) use record::Interval;
+pub(crate) use verify::judge;
+pub(crate) use worker::{Closing, prefix};
+
 use client::{Client, Route};
 use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::IntervalLogWriterBuilder;
-use mix::Bodies;
-use record::Interval;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use serde::Serialize;
@@ -53,7 +58,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant, SystemTime};
-use worker::{Brief, Closing, Message};
+use worker::{Brief, Message};
 
 /// How requests arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -255,7 +260,8 @@ pub fn run(
     Ok(Report::new(&plan, &total, &closings))
 }
 
-fn prepare(plan: &Plan) -> Result<Route, LoadError> {
+/// Says where a plan goes, or what is wrong with it.
+pub(crate) fn prepare(plan: &Plan) -> Result<Route, LoadError> {
     let connections = plan.arrival.connections();
     if connections == 0 || connections > MAX_CONNECTIONS {
         return Err(LoadError::Plan(

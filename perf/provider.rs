@@ -17,6 +17,7 @@ mod blocks;
 mod chain;
 mod connection;
 mod deliver;
+mod desk;
 mod door;
 mod exchange;
 mod fault;
@@ -31,6 +32,7 @@ mod tally;
 mod tests;
 
 pub use chain::Chain;
+pub(crate) use desk::Desk;
 pub use door::Door;
 pub use fault::{Fault, FaultId, Rule, When};
 pub use fixtures::{Exchange, Fixtures, FixturesError};
@@ -146,6 +148,18 @@ struct Shared {
     reset_on_cut: Arc<AtomicBool>,
 }
 
+impl Shared {
+    fn new(options: Options) -> Self {
+        Self {
+            script: Script::new(options.latency.clone()),
+            tally: Tally::new(options.keep_requests),
+            ledger: Ledger::default(),
+            reset_on_cut: Arc::new(AtomicBool::new(false)),
+            options,
+        }
+    }
+}
+
 impl Provider {
     /// Starts a provider on threads of its own, and returns once it accepts connections.
     ///
@@ -159,13 +173,7 @@ impl Provider {
             .ok_or_else(|| io::Error::other("the socket has no address"))?;
         let tls = options.tls.is_some();
         let count = options.threads.max(1);
-        let shared = Arc::new(Shared {
-            script: Script::new(options.latency.clone()),
-            tally: Tally::new(options.keep_requests),
-            ledger: Ledger::default(),
-            reset_on_cut: Arc::new(AtomicBool::new(false)),
-            options,
-        });
+        let shared = Arc::new(Shared::new(options));
         let mut handle = Handle {
             shared,
             gates: Vec::new(),

@@ -16,15 +16,15 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// Where connections go, and what they speak.
 #[derive(Clone, Debug)]
-pub(super) struct Route {
-    pub(super) address: SocketAddr,
-    pub(super) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
-    pub(super) max_response_bytes: usize,
+pub(crate) struct Route {
+    pub(crate) address: SocketAddr,
+    pub(crate) tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+    pub(crate) max_response_bytes: usize,
 }
 
 /// A keep-alive connection.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     route: Route,
     transport: Option<Transport>,
     input: Vec<u8>,
@@ -34,25 +34,27 @@ pub(super) struct Client {
 
 /// A whole answer.
 #[derive(Debug)]
-pub(super) struct Response<'a> {
-    pub(super) status: u16,
-    pub(super) body: &'a [u8],
+pub(crate) struct Response<'a> {
+    pub(crate) status: u16,
+    pub(crate) body: &'a [u8],
     /// Head and body as they came.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 /// What the head of a response says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Head {
-    bytes: usize,
-    status: u16,
-    length: Option<usize>,
+pub(crate) struct Head {
+    /// Its length, the empty line included.
+    pub(crate) bytes: usize,
+    pub(crate) status: u16,
+    pub(crate) length: Option<usize>,
     is_chunked: bool,
-    close: bool,
+    /// The connection ends with this answer.
+    pub(crate) close: bool,
 }
 
 impl Client {
-    pub(super) fn new(route: Route) -> Self {
+    pub(crate) fn new(route: Route) -> Self {
         Self {
             route,
             transport: None,
@@ -62,13 +64,13 @@ impl Client {
     }
 
     /// Forgets the connection: its state is unknown.
-    pub(super) fn spoil(&mut self) {
+    pub(crate) fn spoil(&mut self) {
         self.transport = None;
         self.input.clear();
     }
 
     /// Connects where there is no connection.
-    pub(super) async fn connect(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn connect(&mut self) -> Result<(), Failure> {
         if self.transport.is_some() {
             return Ok(());
         }
@@ -87,7 +89,7 @@ impl Client {
     }
 
     /// Sends one request and reads its answer. After a failure the connection is closed.
-    pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<Response<'_>, Failure> {
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<Response<'_>, Failure> {
         match self.try_exchange(request).await {
             Ok((head, taken)) => {
                 if head.close {
@@ -248,7 +250,8 @@ fn chunk_head(input: &[u8], at: usize) -> Result<Option<(usize, usize)>, Failure
     Ok(Some((size, at + end + 1)))
 }
 
-fn parse_head(input: &[u8]) -> Result<Option<Head>, Failure> {
+/// Reads the head at the start of `input`; `None` when it is not whole.
+pub(crate) fn parse_head(input: &[u8]) -> Result<Option<Head>, Failure> {
     let mut head = Head::default();
     let mut rest = input;
     while let Some(end) = memchr::memchr(b'\n', rest) {

@@ -5,6 +5,7 @@
 mod tests;
 
 use crate::Rng;
+use crate::fields::write_decimal;
 use crate::hex::{data, quantity, seed_of};
 use std::fmt;
 use std::str::FromStr;
@@ -181,12 +182,12 @@ impl Mix {
     }
 
     /// The newest block's number.
-    pub(super) fn head() -> Self {
+    pub(crate) fn head() -> Self {
         Self::of(Step::Head, "head")
     }
 
     /// Whether all connections ask at the same moment.
-    pub(super) fn is_together(&self) -> bool {
+    pub(crate) fn is_together(&self) -> bool {
         self.repetition == Repetition::Together
     }
 
@@ -205,7 +206,7 @@ impl Mix {
     }
 
     /// Whether bodies name recent blocks, so that the head must be known.
-    pub(super) fn needs_head(&self) -> bool {
+    pub(crate) fn needs_head(&self) -> bool {
         self.steps
             .iter()
             .any(|(step, _)| matches!(step, Step::Block | Step::BlockThenLogs))
@@ -230,15 +231,15 @@ impl Mix {
 
 /// What the answer to one call must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Expected {
-    pub(super) id: u64,
+pub(crate) struct Expected {
+    pub(crate) id: u64,
     /// The quantity that the synthetic provider answers, where that is one.
-    pub(super) quantity: Option<u64>,
+    pub(crate) quantity: Option<u64>,
 }
 
 /// The bodies of one connection, one after the other.
 #[derive(Debug)]
-pub(super) struct Bodies {
+pub(crate) struct Bodies {
     mix: Mix,
     rng: Rng,
     /// Where `same:` begins each time.
@@ -251,7 +252,7 @@ pub(super) struct Bodies {
 
 impl Bodies {
     /// `seed` is the run's, `connection` the number of the connection in it.
-    pub(super) fn new(mix: &Mix, seed: u64, connection: u64, head: u64) -> Self {
+    pub(crate) fn new(mix: &Mix, seed: u64, connection: u64, head: u64) -> Self {
         let first = Rng::new(seed);
         let own = if mix.is_together() { 0 } else { connection };
         let rng = Rng::new(crate::rng::mix(seed) ^ crate::rng::mix(own.wrapping_add(1)));
@@ -266,12 +267,12 @@ impl Bodies {
     }
 
     /// Whether bodies are batches.
-    pub(super) fn is_batch(&self) -> bool {
+    pub(crate) fn is_batch(&self) -> bool {
         self.mix.batch_calls.is_some()
     }
 
     /// Writes the next body and what its answer must be.
-    pub(super) fn next(&mut self, out: &mut Vec<u8>, expected: &mut Vec<Expected>) {
+    pub(crate) fn next(&mut self, out: &mut Vec<u8>, expected: &mut Vec<Expected>) {
         if self.mix.repetition == Repetition::Same {
             self.rng = self.first.clone();
             self.logs_of = None;
@@ -293,7 +294,7 @@ impl Bodies {
         let id = self.next_id;
         self.next_id += 1;
         out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
-        out.extend_from_slice(id.to_string().as_bytes());
+        write_decimal(out, usize::try_from(id).unwrap_or(usize::MAX));
         let quantity = self.method_and_params(out);
         out.push(b'}');
         expected.push(Expected { id, quantity });

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 /// A constant arrival rate, shared by several threads: thread `t` of `n` sends arrivals `t`, `t + n`, `t + 2n`, …
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pacing {
+pub(crate) struct Pacing {
     interval_s: f64,
     threads: u64,
     index: u64,
 }
 
 impl Pacing {
-    pub(super) fn new(rate_per_s: f64, threads: usize, index: usize) -> Self {
+    pub(crate) fn new(rate_per_s: f64, threads: usize, index: usize) -> Self {
         let wide = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
         Self {
             interval_s: rate_per_s.recip(),
@@ -22,7 +22,7 @@ impl Pacing {
     }
 
     /// When this thread's arrival `n` is due, counted from the start of the run.
-    pub(super) fn due(&self, n: u64) -> Duration {
+    pub(crate) fn due(&self, n: u64) -> Duration {
         let arrival = n.saturating_mul(self.threads).saturating_add(self.index);
         Duration::try_from_secs_f64(arrival as f64 * self.interval_s).unwrap_or(Duration::MAX)
     }
@@ -30,31 +30,31 @@ impl Pacing {
 
 /// The moments of one request, counted from the start of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Timing {
+pub(crate) struct Timing {
     /// When the schedule wanted it sent; in a closed loop, when it was begun.
-    pub(super) due: Duration,
+    pub(crate) due: Duration,
     /// When a connection was free to take it.
-    pub(super) taken: Duration,
+    pub(crate) taken: Duration,
     /// When it was begun.
-    pub(super) begun: Duration,
+    pub(crate) begun: Duration,
     /// When its answer was there, or its failure known.
-    pub(super) done: Duration,
+    pub(crate) done: Duration,
 }
 
 impl Timing {
     /// From the intended start: what a caller who does not wait for others would have seen. A stall of the target
     /// counts for every request that it held back (Tene, "How NOT to Measure Latency": coordinated omission).
-    pub(super) fn corrected(&self) -> Duration {
+    pub(crate) fn corrected(&self) -> Duration {
         self.done.saturating_sub(self.due)
     }
 
     /// From the actual start.
-    pub(super) fn uncorrected(&self) -> Duration {
+    pub(crate) fn uncorrected(&self) -> Duration {
         self.done.saturating_sub(self.begun)
     }
 
     /// How late the generator itself was: the request was due and a connection was free, and still it was not begun.
-    pub(super) fn lag(&self) -> Duration {
+    pub(crate) fn lag(&self) -> Duration {
         self.begun.saturating_sub(self.due.max(self.taken))
     }
 }

@@ -13,7 +13,7 @@ const MAX_LATENCY_US: u64 = 3_600_000_000;
 const MAX_RPC_CODES: usize = 64;
 
 /// A histogram of microseconds with three significant digits.
-pub(super) fn histogram() -> Result<Histogram<u64>, hdrhistogram::CreationError> {
+pub(crate) fn histogram() -> Result<Histogram<u64>, hdrhistogram::CreationError> {
     Histogram::new_with_bounds(1, MAX_LATENCY_US, 3)
 }
 
@@ -74,24 +74,24 @@ impl fmt::Display for Failure {
 
 /// What was recorded in some time.
 #[derive(Clone, Debug)]
-pub(super) struct Interval {
+pub(crate) struct Interval {
     /// Latencies of successful requests: from the intended start in an open loop, from the start in a closed one.
-    pub(super) latency_us: Histogram<u64>,
+    pub(crate) latency_us: Histogram<u64>,
     /// The same requests from their actual start.
-    pub(super) uncorrected_us: Histogram<u64>,
+    pub(crate) uncorrected_us: Histogram<u64>,
     /// How late the generator itself was.
-    pub(super) lag_us: Histogram<u64>,
+    pub(crate) lag_us: Histogram<u64>,
     /// Requests that succeeded.
-    pub(super) ok: u64,
+    pub(crate) ok: u64,
     /// Calls in them.
-    pub(super) calls_ok: u64,
+    pub(crate) calls_ok: u64,
     /// Bytes of their answers, heads included.
-    pub(super) bytes: u64,
-    pub(super) failures: BTreeMap<Failure, u64>,
+    pub(crate) bytes: u64,
+    pub(crate) failures: BTreeMap<Failure, u64>,
 }
 
 impl Interval {
-    pub(super) fn new() -> Result<Self, hdrhistogram::CreationError> {
+    pub(crate) fn new() -> Result<Self, hdrhistogram::CreationError> {
         Ok(Self {
             latency_us: histogram()?,
             uncorrected_us: histogram()?,
@@ -103,7 +103,7 @@ impl Interval {
         })
     }
 
-    pub(super) fn succeed(&mut self, timing: &Timing, calls: usize, bytes: usize) {
+    pub(crate) fn succeed(&mut self, timing: &Timing, calls: usize, bytes: usize) {
         self.latency_us
             .saturating_record(micros(timing.corrected()));
         self.uncorrected_us
@@ -114,7 +114,7 @@ impl Interval {
         self.bytes += u64::try_from(bytes).unwrap_or(0);
     }
 
-    pub(super) fn fail(&mut self, failure: Failure) {
+    pub(crate) fn fail(&mut self, failure: Failure) {
         let is_new_code =
             matches!(failure, Failure::Rpc(_)) && !self.failures.contains_key(&failure);
         let codes = || {
@@ -131,12 +131,12 @@ impl Interval {
         *self.failures.entry(failure).or_default() += 1;
     }
 
-    pub(super) fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
 
     /// Adds another interval. Bounds are the same everywhere, so nothing can be lost.
-    pub(super) fn add(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
+    pub(crate) fn add(&mut self, other: &Self) -> Result<(), hdrhistogram::AdditionError> {
         self.latency_us.add(&other.latency_us)?;
         self.uncorrected_us.add(&other.uncorrected_us)?;
         self.lag_us.add(&other.lag_us)?;

@@ -101,7 +101,7 @@ const SATURATED: f64 = 0.95;
 const LATE_US: u64 = 2_000;
 
 impl Report {
-    pub(super) fn new(plan: &Plan, total: &Interval, closings: &[Closing]) -> Self {
+    pub(crate) fn new(plan: &Plan, total: &Interval, closings: &[Closing]) -> Self {
         let last = closings
             .iter()
             .map(|closing| closing.last)
@@ -212,7 +212,7 @@ fn generator(total: &Interval, closings: &[Closing]) -> Generator {
 }
 
 /// Microseconds, shown in the unit that fits.
-pub(super) struct Time(pub(super) f64);
+pub(crate) struct Time(pub(crate) f64);
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

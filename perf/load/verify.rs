@@ -18,7 +18,7 @@ pub enum Verify {
 }
 
 /// Judges the body of an answer to the calls that are expected.
-pub(super) fn judge(
+pub(crate) fn judge(
     body: &[u8],
     expected: &[Expected],
     is_batch: bool,

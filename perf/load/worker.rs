@@ -9,6 +9,7 @@ use super::pacing::{Pacing, Timing};
 use super::record::{Failure, Interval};
 use super::{Arrival, Plan, verify};
 use crate::cpu::{Spent, ThreadAccount};
+use crate::fields::write_decimal;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
@@ -17,27 +18,27 @@ use std::time::{Duration, Instant};
 use tokio::task::LocalSet;
 
 /// How long one interval is.
-pub(super) const SLOT: Duration = Duration::from_secs(1);
+pub(crate) const SLOT: Duration = Duration::from_secs(1);
 /// Pause after a failed connect in a closed loop, so that a dead target is not asked a million times.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(10);
 
 /// What one thread is to do.
-pub(super) struct Brief {
-    pub(super) plan: Plan,
-    pub(super) route: Route,
+pub(crate) struct Brief {
+    pub(crate) plan: Plan,
+    pub(crate) route: Route,
     /// Head of the chain, for mixes that name blocks.
-    pub(super) head: u64,
-    pub(super) start: Instant,
-    pub(super) index: usize,
+    pub(crate) head: u64,
+    pub(crate) start: Instant,
+    pub(crate) index: usize,
     /// Connections of this thread, and the number of its first.
-    pub(super) connections: usize,
-    pub(super) first_connection: usize,
+    pub(crate) connections: usize,
+    pub(crate) first_connection: usize,
     /// Requests that this thread may record.
-    pub(super) max_requests: u64,
+    pub(crate) max_requests: u64,
 }
 
 /// What a thread tells.
-pub(super) enum Message {
+pub(crate) enum Message {
     /// What was recorded in the measured second `slot`; in order, none left out.
     Slot { slot: u64, interval: Box<Interval> },
     /// Nothing more follows.
@@ -46,15 +47,15 @@ pub(super) enum Message {
 
 /// What a thread tells in the end.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Closing {
+pub(crate) struct Closing {
     /// Its processor time since the warm-up, and how long that was.
-    pub(super) spent: Option<(Spent, Duration)>,
+    pub(crate) spent: Option<(Spent, Duration)>,
     /// Seconds that it handed over.
-    pub(super) slots: u64,
+    pub(crate) slots: u64,
     /// Arrivals that nobody was free to send.
-    pub(super) unsent: u64,
+    pub(crate) unsent: u64,
     /// When its last answer was there, from the start.
-    pub(super) last: Duration,
+    pub(crate) last: Duration,
 }
 
 struct Thread {
@@ -71,7 +72,7 @@ struct Thread {
 }
 
 /// Runs a thread's part to its end.
-pub(super) fn run(brief: Brief, sender: &Sender<Message>) -> io::Result<()> {
+pub(crate) fn run(brief: Brief, sender: &Sender<Message>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -214,7 +215,7 @@ impl Thread {
             bodies.next(&mut body, &mut expected);
             request.clear();
             request.extend_from_slice(&self.prefix);
-            request.extend_from_slice(body.len().to_string().as_bytes());
+            write_decimal(&mut request, body.len());
             request.extend_from_slice(b"\r\n\r\n");
             request.extend_from_slice(&body);
             let Some(ticket) = self.ticket().await else {
@@ -259,7 +260,7 @@ impl Thread {
 }
 
 /// Everything before the value of content-length.
-pub(super) fn prefix(plan: &Plan) -> Vec<u8> {
+pub(crate) fn prefix(plan: &Plan) -> Vec<u8> {
     let mut head = format!(
         "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n",
         plan.target.path(),

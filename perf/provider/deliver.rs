@@ -2,6 +2,7 @@
 //! plan demands. Knows no JSON-RPC.
 
 use super::exchange::{Cut, JSON, Plan, Status};
+use crate::fields::write_decimal;
 use crate::transport::Transport;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -21,24 +22,9 @@ const BEFORE_RESET: Duration = Duration::from_millis(20);
 /// Appends a plain 200 answer.
 pub(super) fn plain(out: &mut Vec<u8>, body: &[u8]) {
     out.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ");
-    decimal(out, body.len());
+    write_decimal(out, body.len());
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(body);
-}
-
-fn decimal(out: &mut Vec<u8>, value: usize) {
-    let start = out.len();
-    let mut rest = value;
-    loop {
-        out.push(b'0' + u8::try_from(rest % 10).unwrap_or(0));
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
 }
 
 /// Appends an answer with any status.

@@ -7,7 +7,7 @@ use crate::proxy::Proxy;
 use crate::stage::Stage;
 use perf::cpu::Tree;
 use perf::idle::Idle;
-use perf::load::{self, Arrival, Mix, Plan, Report, Verify};
+use perf::load::{Arrival, Mix, Plan, Report, Verify};
 use perf::memory::proportional_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,7 +97,7 @@ pub fn maximum_rate(
         duration: time,
         ..plan
     };
-    Ok(load::run(&plan, None, &mut |_| {})?.rate_per_s)
+    Ok(stage.run(&plan)?.rate_per_s)
 }
 
 fn arrival(pace: Pace, cores: usize, rate_per_s: Option<f64>) -> Result<Arrival, &'static str> {
@@ -150,7 +150,7 @@ fn loaded(
         verify,
         ..plan(mix, arrival, proxy, stage)
     };
-    load::run(&plan, None, &mut |_| {})?;
+    stage.run(&plan)?;
     let own = std::process::id();
     let methods = mix.methods();
     let before = (
@@ -164,7 +164,7 @@ fn loaded(
         seed,
         ..plan
     };
-    let found = load::run(&plan, None, &mut |_| {})?;
+    let found = stage.run(&plan)?;
     let wall_s = before.3.elapsed().as_secs_f64();
     let after = (
         stage.calls(&methods),

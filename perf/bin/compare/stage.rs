@@ -3,8 +3,9 @@
 
 use crate::lane::{Providers, Scenery};
 use crate::machine::TemporaryFolder;
-use perf::load::{Roots, client_config};
-use perf::provider::{Chain, Fault, Handle, Latency, Options, Provider, Rule};
+use perf::ends::Ends;
+use perf::load::{self, LoadError, Plan, Report, Roots, client_config};
+use perf::provider::{Chain, Counters, Fault, Handle, Latency, Options, Provider, Rule};
 use rcgen::generate_simple_self_signed;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ClientConfig, ServerConfig};
@@ -19,6 +20,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Stage {
     providers: Vec<Handle>,
+    /// In their place where nothing is scripted and nothing is encrypted.
+    ends: Option<Ends>,
     certificates: Certificates,
     trust: Arc<ClientConfig>,
     has_own_balances: bool,
@@ -54,8 +57,13 @@ impl Stage {
             Providers::One => 1,
             Providers::Three => 3,
         };
+        let is_plain = scenery.latency.is_none()
+            && scenery.stalls.is_none()
+            && scenery.result_bytes.is_none()
+            && !scenery.tls;
+        let ends = is_plain.then(|| Ends::start(&chain, count)).transpose()?;
         let mut providers = Vec::with_capacity(count);
-        for index in 0..count {
+        for index in 0..if is_plain { 0 } else { count } {
             let options = Options {
                 chain: chain.clone(),
                 tls: tls.clone(),
@@ -75,6 +83,7 @@ impl Stage {
         let trust = client_config(Roots::File(&certificates.certificate))?;
         Ok(Self {
             providers,
+            ends,
             certificates,
             trust,
             has_own_balances: scenery.result_bytes.is_none(),
@@ -83,7 +92,9 @@ impl Stage {
 
     /// Where the providers listen.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.providers.iter().map(Handle::address).collect()
+        let ends = self.ends.iter().flat_map(Ends::addresses).copied();
+        ends.chain(self.providers.iter().map(Handle::address))
+            .collect()
     }
 
     /// Whether a balance follows from its address, so that a foreign answer is found out.
@@ -101,13 +112,22 @@ impl Stage {
         Arc::clone(&self.trust)
     }
 
+    /// Makes a run: in the providers' own thread where they leave room for it.
+    pub fn run(&self, plan: &Plan) -> Result<Report, LoadError> {
+        match &self.ends {
+            Some(ends) => ends.run(plan),
+            None => load::run(plan, None, &mut |_| {}),
+        }
+    }
+
     /// Calls of these methods that reached the providers so far.
     pub fn calls(&self, methods: &[&str]) -> u64 {
-        let of = |provider: &Handle| -> u64 {
-            let counters = provider.counters();
+        let ends = self.ends.iter().flat_map(Ends::counters);
+        let all = ends.chain(self.providers.iter().map(Handle::counters));
+        let of = |counters: Counters| -> u64 {
             methods.iter().map(|method| counters.method(method)).sum()
         };
-        self.providers.iter().map(of).sum()
+        all.map(of).sum()
     }
 }
 
