@@ -97,6 +97,10 @@ pub(crate) struct Driver {
     pub(crate) now_ns: u64,
     dirty: Vec<Key>,
     instant_sends: Vec<Key>,
+    /// Somebody waits for one of the instant sends.
+    awaited: bool,
+    /// Connections with as much received as they may hold.
+    full: Vec<Key>,
     starved: Vec<Key>,
     flushing: VecDeque<(u64, Key)>,
     lingering: VecDeque<(u64, Key)>,
@@ -157,6 +161,8 @@ impl Driver {
             now_ns: clock::read(),
             dirty: Vec::new(),
             instant_sends: Vec::new(),
+            awaited: false,
+            full: Vec::new(),
             starved: Vec::new(),
             flushing: VecDeque::new(),
             lingering: VecDeque::new(),
@@ -207,7 +213,13 @@ impl Driver {
     /// One turn: submits everything queued, waits as told, and handles what completed.
     pub(crate) fn turn(&mut self, wait: Wait) -> io::Result<Turn> {
         self.relieve_buffers();
+        self.pause_full();
         self.submit_dirty();
+        let wait = if std::mem::take(&mut self.awaited) {
+            Wait::Poll
+        } else {
+            wait
+        };
         self.buffers.publish();
         self.counters.turns += 1;
         let submitted = self.enter(wait)?;

@@ -183,7 +183,7 @@ impl Driver {
         }
         let (held, receive, life) = (socket.held, socket.receive, socket.life);
         match receive {
-            Receive::Armed if life == Life::Open && held >= held_chunks => self.cancel_receive(key),
+            Receive::Armed if life == Life::Open && held == held_chunks => self.full.push(key),
             Receive::Starved if life != Life::Closing => {
                 self.counters.starvations += 1;
                 self.starved.push(key);
@@ -194,6 +194,22 @@ impl Driver {
             Receive::Off if held <= held_chunks / 2 => self.arm_receive(key),
             _ => {}
         }
+    }
+
+    /// Before a turn: receives pause whose readers did not keep up with what the last one brought.
+    pub(crate) fn pause_full(&mut self) {
+        let mut full = std::mem::take(&mut self.full);
+        for key in full.drain(..) {
+            let held_chunks = self.limits.held_chunks;
+            if self
+                .sockets
+                .get(key)
+                .is_some_and(|socket| socket.life == Life::Open && socket.held >= held_chunks)
+            {
+                self.cancel_receive(key);
+            }
+        }
+        self.full = full;
     }
 
     /// Before a turn: if buffers are short, what readers have not taken moves to the heap; if enough are free,

@@ -109,6 +109,8 @@ impl Driver {
             .flags(libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT | libc::MSG_WAITALL)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS);
+            // A send that succeeds leaves no completion, so a wait would not end for whoever waits for it.
+            self.awaited |= !socket.writers.is_empty() || socket.life != Life::Open;
             self.push(entry.user_data(pack(Op::SendNow, key)));
             self.instant_sends.push(key);
         }

@@ -24,6 +24,11 @@ impl Waiters {
         }
     }
 
+    /// Whether nobody waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Moves all wakers out, to be woken once the ring is no longer borrowed.
     pub(crate) fn drain_into(&mut self, wakers: &mut Vec<Waker>) {
         if let Some(first) = self.first.take() {

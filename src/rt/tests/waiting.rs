@@ -110,3 +110,24 @@ fn a_busy_shard_leaves_the_executor_its_turns() {
     );
     assert!(passed);
 }
+
+#[test]
+fn whoever_waits_for_a_send_that_leaves_no_completion_does_not_wait_for_the_next_event() {
+    let waits = on_shard_with(options(), || async {
+        let listener = std::net::TcpListener::bind(loopback()).unwrap();
+        let stream = Stream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        // Something arrives, so that the shard is hot and would wait on its ring.
+        std::io::Write::write_all(&mut peer, b"hello").unwrap();
+        assert_eq!(read_exactly(&stream, 5).await, b"hello");
+        let before = rt::counters();
+        for round in 0..100 {
+            stream.send(pattern(round, 100)).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+        rt::counters().waits - before.waits
+    });
+    assert_eq!(waits, 0);
+}
