@@ -166,8 +166,7 @@ pub fn keep(
     let kept_for_ever = Lifetime::Final { era: now_head.era };
     let lasting = match ttl {
         Some(Ttl::Final) => {
-            policy.cache == CacheClass::Static
-                || !answer.empty && is_final(block, answer, now_head)
+            policy.cache == CacheClass::Static || !answer.empty && is_final(block, answer, now_head)
         }
         Some(_) => false,
         None => match policy.cache {

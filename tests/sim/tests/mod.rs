@@ -1,6 +1,6 @@
 //! The simulator's own tests: the swarm, the kept seeds, the stories.
 
-mod hedging;
 mod heads;
+mod hedging;
 mod stories;
 mod swarm;
