@@ -58,7 +58,7 @@ pub struct Times {
 
 /// What the cells of a trial have in common.
 #[derive(Debug)]
-pub struct Common<'a> {
+pub struct Setting<'a> {
     pub stage: &'a Stage,
     pub times: Times,
     /// The rate of sides whose pace depends on what the first one reaches.
@@ -72,7 +72,7 @@ pub fn cell(
     side: &Side,
     round: usize,
     proxy: &Proxy,
-    common: &Common<'_>,
+    common: &Setting<'_>,
 ) -> Result<Cell, Box<dyn Error>> {
     match &side.work {
         Work::Load { mix, pace, .. } => {
@@ -135,7 +135,7 @@ fn loaded(
     arrival: Arrival,
     round: usize,
     proxy: &Proxy,
-    common: &Common<'_>,
+    common: &Setting<'_>,
 ) -> Result<Cell, Box<dyn Error>> {
     let stage = common.stage;
     let seed = u64::try_from(round)? + 1;

@@ -3,7 +3,7 @@
 
 use crate::lane::{Lane, Side, Trial, Who};
 use crate::machine::{self, TemporaryFolder};
-use crate::measure::{self, Cell, Common, Times};
+use crate::measure::{self, Cell, Setting, Times};
 use crate::peer::Peer;
 use crate::proxy::{Ground, Proxy};
 use crate::results::{LaneRecord, Machine, SideRecord};
@@ -103,7 +103,7 @@ impl Run {
         } else {
             cast.iter().map(start).collect::<Result<Vec<_>, _>>()?
         };
-        let common = Common {
+        let common = Setting {
             stage: &stage,
             times: self.times,
             rate_per_s: self.half_of_maximum(trial, proxies.first(), &stage)?,
