@@ -166,7 +166,7 @@ fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
             Err(why) => eprintln!("{why}"),
         }
     }
-    let Some(&[first, second]) = args.proxy_cpus.as_array() else {
+    let &[first, second] = args.proxy_cpus.as_slice() else {
         return Err("two processors are needed for the proxies".into());
     };
     machine::raise_descriptor_limit()?;
