@@ -2,6 +2,7 @@
 //! computing without a pause; and what one message costs its sender. Prints a table; asserts nothing about time.
 //!
 //! `cargo run --release -p mailbox --example latency -- [ROUNDS] [SENDER_CORE RECEIVER_CORE]`
+#![allow(clippy::expect_used)]
 #![allow(
     clippy::unwrap_used,
     reason = "a measurement that cannot be made is given up"
