@@ -8,6 +8,8 @@ pub mod architecture {}
 pub mod life_of_a_request {}
 #[doc = include_str!("runtime.md")]
 pub mod runtime {}
+#[doc = include_str!("mailbox.md")]
+pub mod mailbox {}
 #[doc = include_str!("invariants.md")]
 pub mod invariants {}
 #[doc = include_str!("measuring.md")]

@@ -12,16 +12,20 @@ use std::task::Poll;
 
 use crate::shard::Shard;
 
-/// The shared part: an eventfd that the shard's ring watches, and whether it was rung since the shard last looked.
+/// The shared part: an eventfd that the shard's ring watches, the one that it sleeps on, and whether it was rung since the shard
+/// last looked.
 pub(crate) struct Bell {
     eventfd: OwnedFd,
+    bed: OwnedFd,
     rung: AtomicBool,
 }
 
 impl Bell {
-    pub(crate) fn new() -> io::Result<Self> {
+    /// A bell for a shard that sleeps on the eventfd `bed`.
+    pub(crate) fn new(bed: &OwnedFd) -> io::Result<Self> {
         Ok(Self {
             eventfd: eventfd()?,
+            bed: bed.try_clone()?,
             rung: AtomicBool::new(false),
         })
     }
@@ -74,6 +78,9 @@ impl Doorbell {
     pub fn ring(&self) {
         if !self.bell.rung.swap(true, Ordering::SeqCst) {
             signal(&*self.bell);
+            // The ring's completion alone does not end a sleep: while one eventfd is written, the kernel puts off the signal of
+            // another one (the ring's), and has been seen to lose it. In this order: who wakes finds the completion.
+            signal(&self.bell.bed);
         }
     }
 }

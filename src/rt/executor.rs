@@ -189,8 +189,8 @@ fn prepare(options: &Options) -> std::io::Result<(Rc<Shard>, Bed)> {
         spin_ns: nanos(options.spin),
         busy_poll: options.busy_poll,
     };
-    let bell = Arc::new(Bell::new()?);
     let eventfd = doorbell::eventfd()?;
+    let bell = Arc::new(Bell::new(&eventfd)?);
     let driver = Driver::new(
         options.buffers,
         options.buffer_bytes,

@@ -84,7 +84,9 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
             shard.turn(Wait::Poll)?
         };
         let idle = turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable;
-        if turn.ticked {
+        if turn.ticked && !runnable {
+            // The executor looks at its reactor when no task is runnable, or after its preempt period of 100 ms: while a task
+            // never rests, waiting for that pass would keep every socket waiting, and it comes by itself.
             bed.reactor_pass(shard).await?;
         } else if idle && !hot {
             turn = park(shard, bed).await?;

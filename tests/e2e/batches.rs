@@ -62,6 +62,7 @@ fn the_largest_batch_is_served_by_one_healthy_upstream() {
     let only = provider();
     let proxy = Setup::default()
         .server("cores: 2")
+        .forwarding_all()
         .upstream("only", &only.url(), "")
         .start();
     for _ in 0..2 {

@@ -16,7 +16,7 @@ use mailbox::gossip::{Port, mesh};
 use rt::{Doorbell, ListenOptions, Listener, Options, Stream};
 
 /// As large as what shards tell each other: when it was sent, whether it is the last one, and a digest.
-type Message = [u64; 5];
+type Message = [u64; 7];
 
 /// As the shards' lanes.
 const CAPACITY: usize = 256;
@@ -146,7 +146,7 @@ async fn send(port: Port<Message>, messages: u64, gap_ns: u64) -> Histogram<u64>
         phase = phase.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
         rt::sleep_until(rt::clock::read() + gap_ns / 2 + (phase >> 33) % gap_ns).await;
         let before = rt::clock::read();
-        port.tell(1, [before, u64::from(number == messages), 0, 0, 0]);
+        port.tell(1, [before, u64::from(number == messages), 0, 0, 0, 0, 0]);
         within.saturating_record(rt::clock::read() - before);
     }
     within
@@ -234,10 +234,10 @@ fn waiting() -> Histogram<u64> {
     let (teller, taker) = pair();
     let mut means = histogram();
     for _ in 0..2000 {
-        teller.tell(1, [0; 5]);
+        teller.tell(1, [0; 7]);
         let before = rt::clock::read();
         for _ in 0..200 {
-            teller.tell(1, [0; 5]);
+            teller.tell(1, [0; 7]);
         }
         means.saturating_record((rt::clock::read() - before) / 200);
         drain(&taker);
@@ -247,9 +247,9 @@ fn waiting() -> Histogram<u64> {
 
 fn displacing() -> Histogram<u64> {
     let (teller, _taker) = pair();
-    (0..=CAPACITY).for_each(|_| teller.tell(1, [0; 5]));
+    (0..=CAPACITY).for_each(|_| teller.tell(1, [0; 7]));
     runs(|| {
-        (0..200).for_each(|_| teller.tell(1, [0; 5]));
+        (0..200).for_each(|_| teller.tell(1, [0; 7]));
         200
     })
 }
@@ -258,7 +258,7 @@ fn taking() -> Histogram<u64> {
     let (teller, taker) = pair();
     let mut means = histogram();
     for _ in 0..2000 {
-        (0..200).for_each(|_| teller.tell(1, [0; 5]));
+        (0..200).for_each(|_| teller.tell(1, [0; 7]));
         let before = rt::clock::read();
         let taken = drain(&taker);
         means.saturating_record((rt::clock::read() - before) / taken);
