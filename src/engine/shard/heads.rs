@@ -52,8 +52,7 @@ impl Shard {
     /// Another shard has served this head (the maximum of all shards' [`Self::head_mark`]): ours is not lower from now on.
     pub fn raise_head(&mut self, chain: ChainIndex, mark: Mark, now: Instant) {
         if let Some(state) = self.chains.get_mut(chain.as_usize()) {
-            let _ = now;
-            state.heads.raise(mark);
+            state.heads.raise(mark, now);
         }
     }
 
