@@ -11,7 +11,8 @@
 //!
 //! **A reset** is how a test chain is set back and still served: when every upstream that gave the head has reported less, three times in a row and
 //! for [`GONE_BACK_FOR`] or four blocks. An upstream that is merely silent has not gone back, so a failover to one that lags is no reset.
-//! After a reset nothing is final, and a new era begins.
+//! After a reset nothing is final, and a new era begins. What was served above all that the reports can explain, as by an answer before
+//! anybody had reported, is taken back in the same way.
 //!
 //! **Behind** is an upstream by its own report, held against what was agreed on when the report came, if anybody still said so then.
 //! So it is never called late because another was asked a moment after it, however fast the chain is.
@@ -87,6 +88,10 @@ pub struct Heads {
     pace: Pace,
     /// The first head that was served without an agreement, and when: what answers are held against until there is one.
     first_served: Option<(u64, Instant)>,
+    /// Since when more is served than what is agreed on can explain.
+    above_since: Option<Instant>,
+    /// When something was agreed on first.
+    first_agreed: Option<Instant>,
     /// When the first newest block was reported.
     first_report: Option<Instant>,
     /// When the first finalized, and the first safe block was reported.
@@ -130,6 +135,8 @@ impl Heads {
             served: ChainHead::default(),
             pace: Pace::default(),
             first_served: None,
+            above_since: None,
+            first_agreed: None,
             first_report: None,
             finality_since: [None; HeadKind::COUNT],
         }

@@ -17,6 +17,9 @@ const LEAST_VOICE: Duration = Duration::from_secs(10);
 /// So long at most the first to report waits for the others.
 const FIRST_WORD: Duration = Duration::from_secs(1);
 
+/// For so long after the first agreement other shards may not have heard of it, and serve what the first answer said.
+const SETTLING: Duration = Duration::from_secs(5);
+
 /// Where several upstreams could say what is final, a single one is waited out for this long.
 const LONE_FINALITY: Duration = Duration::from_secs(60);
 
@@ -91,7 +94,10 @@ impl Heads {
             // Answers were told before anybody was asked, and nobody asked says anything like them.
             return self.reset(at);
         }
-        if self.was_nonsense(voices, &agreed, at) || self.has_gone_back(at) {
+        if self.is_unexplained(&agreed, at)
+            || self.was_nonsense(voices, &agreed, at)
+            || self.has_gone_back(at)
+        {
             return self.reset(at);
         }
         None
@@ -123,6 +129,7 @@ impl Heads {
     }
 
     fn agree(&mut self, mut agreed: Agreed) {
+        self.first_agreed.get_or_insert(agreed.since);
         self.pace.advanced(agreed.newest, agreed.since);
         agreed.block_time = self.pace.block_time();
         self.agreed = Some(agreed);
@@ -199,6 +206,7 @@ impl Heads {
             height.forget_finality();
         }
         self.finality_since = [None; HeadKind::COUNT];
+        self.above_since = None;
         self.pace.forget();
         self.confirmed = true;
         self.agree(Agreed {
@@ -279,6 +287,20 @@ impl Heads {
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
             height.set_behind(behind);
         }
+    }
+
+    /// Is more served than the reports explain, be it by another shard, and has it been so for long, or since the first reports?
+    fn is_unexplained(&mut self, agreed: &Agreed, at: Instant) -> bool {
+        let passed = at.saturating_duration_since(agreed.since);
+        let allowed = gate::allowance(self.block_time(), passed);
+        let highest = agreed.newest.saturating_add(allowed);
+        if self.served.newest <= Some(highest) {
+            self.above_since = None;
+            return false;
+        }
+        let since = *self.above_since.get_or_insert(at);
+        let first = *self.first_agreed.get_or_insert(at);
+        since + GONE_BACK_FOR <= at || first + SETTLING > at
     }
 
     /// Is what was served before anything was agreed on more than an answer may add to it?

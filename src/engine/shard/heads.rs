@@ -1,5 +1,7 @@
 //! The verbs about heads: what a chain's head is, whom to ask for it next, and what a client that asks for it is told.
 
+use core::time::Duration;
+
 use crate::gossip::Key;
 use crate::head::{ChainHead, HeadKind, HeadPoll, Mark};
 use crate::index::{ChainIndex, UpstreamIndex};
@@ -35,6 +37,12 @@ impl Shard {
     pub fn chain_head(&self, chain: ChainIndex) -> ChainHead {
         self.chain(chain)
             .map_or(ChainHead::default(), |state| state.heads.head())
+    }
+
+    /// The mean time between two of the chain's blocks; `None` until enough were seen.
+    #[must_use]
+    pub fn block_time(&self, chain: ChainIndex) -> Option<Duration> {
+        self.chain(chain)?.heads.block_time()
     }
 
     /// The newest block that an upstream is known to have.

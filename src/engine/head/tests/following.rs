@@ -238,6 +238,42 @@ fn what_was_answered_before_anybody_was_asked_is_taken_back_if_it_was_nonsense()
 }
 
 #[test]
+fn what_nobody_can_explain_is_taken_back() {
+    let nonsense = Mark::of(&ChainHead {
+        newest: Some(1 << 40),
+        ..ChainHead::default()
+    });
+    let mut heads = heads(2);
+    heads.newest(A, 1_000, secs(1));
+    heads.raise(nonsense, secs(2));
+    let reset = Some((1 << 40, 1_001));
+    assert_eq!(
+        heads.newest(A, 1_001, secs(3)).reset,
+        reset,
+        "it has just begun"
+    );
+
+    let mut heads = running(2);
+    heads.raise(nonsense, ms(10_500));
+    for second in 11..41 {
+        assert_eq!(heads.newest(A, 1_000 + second, secs(second)).reset, None);
+    }
+    let reset = Some((1 << 40, 1_041));
+    assert_eq!(heads.newest(A, 1_041, secs(41)).reset, reset);
+
+    let mut heads = running(2);
+    let plausible = Mark::of(&ChainHead {
+        newest: Some(1_074),
+        ..ChainHead::default()
+    });
+    heads.raise(plausible, ms(10_500));
+    for second in 11..100 {
+        let number = (1_000 + second).min(1_060);
+        assert_eq!(heads.newest(A, number, secs(second)).reset, None);
+    }
+}
+
+#[test]
 fn until_the_first_agreement_answers_are_held_against_the_first_that_was_served() {
     let mut heads = heads(3);
     assert_eq!(heads.answer(A, 1_000, secs(1)), 1_000);
