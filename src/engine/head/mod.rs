@@ -300,9 +300,10 @@ impl Heads {
         match needed {
             Needed::Any => false,
             Needed::At(number) => height.newest().is_some_and(|newest| newest < number),
-            Needed::Latest => height
-                .report(HeadKind::Newest)
-                .is_some_and(|report| report.behind > gate::race(self.block_time())),
+            // The race is a block at least, so most are decided without a division.
+            Needed::Latest => height.report(HeadKind::Newest).is_some_and(|report| {
+                report.behind > 1 && report.behind > gate::race(self.block_time())
+            }),
         }
     }
 
