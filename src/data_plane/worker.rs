@@ -428,14 +428,17 @@ impl Worker {
         }
         for chain in 0..self.chains.len() {
             let index = ChainIndex(chain as u16);
-            let head = self.engine.borrow().chain_head(index);
+            let engine = self.engine.borrow();
+            let head = engine.chain_head(index);
+            let block_time = engine.block_time(index).unwrap_or_default();
+            drop(engine);
             recorder.set_chain(
                 chain,
                 &ChainLevels {
                     newest: head.newest.unwrap_or(0),
                     safe: head.safe.unwrap_or(0),
                     finalized: head.finalized.unwrap_or(0),
-                    block_time_us: 0,
+                    block_time_us: u64::try_from(block_time.as_micros()).unwrap_or(u64::MAX),
                 },
             );
         }

@@ -13,6 +13,8 @@ mod tests;
 pub use outbox::SCORE_EVERY;
 pub(crate) use outbox::{Key, Outbox};
 
+use core::time::Duration;
+
 use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
 use crate::time::Instant;
@@ -49,6 +51,8 @@ pub enum News {
         safe: Option<u64>,
         /// The newest finalized block.
         finalized: Option<u64>,
+        /// The mean time between two blocks, once it is known.
+        block_time: Option<Duration>,
     },
     /// A breaker opened. Taken over by a shard that has no evidence to the contrary; nothing that is told ever closes one.
     Breaker {

@@ -82,14 +82,15 @@ fn news() -> impl Strategy<Value = News> {
                 behind,
                 at
             }),
-        (0..3_u32, number.clone(), time.clone(), number).prop_map(
-            |(era, newest, since, finalized)| News::Agreed {
+        (0..3_u32, number.clone(), time.clone(), number, 0..3_u64).prop_map(
+            |(era, newest, since, finalized, pace)| News::Agreed {
                 chain: CHAIN,
                 era,
                 newest,
                 since,
                 safe: Some(finalized.min(newest)),
                 finalized: Some(finalized.min(newest)),
+                block_time: (pace > 0).then(|| core::time::Duration::from_secs(pace)),
             }
         ),
         (upstream.clone(), time.clone(), time.clone()).prop_map(|(upstream, opened, until)| {
@@ -157,7 +158,7 @@ fn heads_reach_the_other_shards_and_what_was_agreed_with_them() {
     while let Some(news) = asks.poll_news() {
         hears.take_news(0, news, ms(3));
     }
-    assert_eq!(hears.chain_head(CHAIN).newest, Some(1_000));
+    assert_eq!(hears.chain_head(CHAIN).newest, Some(999));
     assert_eq!(hears.chain_head(CHAIN).finalized, Some(935));
     let late = |shard: &Shard| shard.view(CHAIN, UpstreamIndex(2), ms(3)).unwrap().late;
     assert!(late(&asks) && late(&hears));
@@ -167,12 +168,19 @@ fn heads_reach_the_other_shards_and_what_was_agreed_with_them() {
 #[test]
 fn the_newest_of_a_key_is_told_and_what_it_replaced_is_counted() {
     let mut asks = shard(1);
-    asks.probe_result(ms(1), CHAIN, A, ProbeResult::Head(1));
-    assert_eq!(asks.news_superseded(), 0);
-    for number in 2..=5 {
-        asks.probe_result(ms(number), CHAIN, A, ProbeResult::Head(number));
+    let head = ProbeResult::Head;
+    for upstream in [A, B, UpstreamIndex(2)] {
+        asks.probe_result(ms(1), CHAIN, upstream, head(1));
     }
-    assert_eq!(asks.news_superseded(), 8);
+    while asks.poll_news().is_some() {}
+    asks.probe_result(ms(2), CHAIN, B, head(5));
+    asks.probe_result(ms(2), CHAIN, A, head(2));
+    while asks.poll_news().is_some() {}
+    assert_eq!(asks.news_superseded(), 0);
+    for number in 3..=5 {
+        asks.probe_result(ms(number), CHAIN, A, head(number));
+    }
+    assert_eq!(asks.news_superseded(), 4);
     let told: Vec<News> = core::iter::from_fn(|| asks.poll_news()).collect();
     assert_eq!(told.len(), 2);
     assert!(matches!(told[0], News::Agreed { newest: 5, .. }));

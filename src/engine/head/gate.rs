@@ -10,8 +10,11 @@ pub const FREE_BLOCKS: u64 = 64;
 /// A chain is believed to run this many times as fast as it usually does.
 const HASTE: u64 = 8;
 
-/// The block time of a chain that has not been learned yet: that of the fast ones.
-const UNKNOWN_BLOCK_TIME: Duration = Duration::from_millis(250);
+/// The block time of a chain that has not been learned yet, where the chain gets the benefit of the doubt: that of the fast ones.
+const FAST: Duration = Duration::from_millis(250);
+
+/// The same, where one answer gets none.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// Two questions to two upstreams may be this far apart and still count as asked at once.
 const RACE: Duration = Duration::from_millis(500);
@@ -21,7 +24,7 @@ pub const SHORTEST_BLOCK_TIME: Duration = Duration::from_millis(1);
 
 /// How many blocks the newest can be above what it was `passed` ago, by an upstream's own report.
 pub fn allowance(block_time: Option<Duration>, passed: Duration) -> u64 {
-    blocks_in(passed, block_time)
+    blocks_in(passed, block_time.unwrap_or(FAST))
         .saturating_mul(HASTE)
         .max(FREE_BLOCKS)
 }
@@ -29,20 +32,18 @@ pub fn allowance(block_time: Option<Duration>, passed: Duration) -> u64 {
 /// The same for a single answer that nobody confirms while there are others who could: a block or two between two questions.
 /// Counted from what the reports agree on, so that one upstream cannot climb by its own answers.
 pub fn slack(block_time: Option<Duration>, passed: Duration) -> u64 {
-    blocks_in(passed, block_time)
+    blocks_in(passed, block_time.unwrap_or(SLOW))
         .saturating_mul(2)
         .saturating_add(2)
 }
 
 /// An upstream that was no further behind than this when it was asked has the newest block, but for the race between the questions.
 pub fn race(block_time: Option<Duration>) -> u64 {
-    blocks_in(RACE, block_time).saturating_add(1)
+    blocks_in(RACE, block_time.unwrap_or(FAST)).saturating_add(1)
 }
 
-fn blocks_in(span: Duration, block_time: Option<Duration>) -> u64 {
-    let each = block_time
-        .unwrap_or(UNKNOWN_BLOCK_TIME)
-        .max(SHORTEST_BLOCK_TIME);
+fn blocks_in(span: Duration, block_time: Duration) -> u64 {
+    let each = block_time.max(SHORTEST_BLOCK_TIME);
     nanos(span).checked_div(nanos(each)).unwrap_or(0)
 }
 
@@ -65,6 +66,7 @@ mod tests {
         let ethereum = Some(Duration::from_secs(12));
         assert_eq!(slack(ethereum, Duration::from_secs(11)), 2);
         assert_eq!(slack(ethereum, Duration::from_secs(36)), 8);
+        assert_eq!(slack(None, Duration::from_secs(2)), 6);
     }
 
     #[test]

@@ -6,11 +6,13 @@
 //!
 //! **Plausible** is a number that the chain can have reached since the last one was agreed on: 64 blocks, or eight times its usual
 //! pace. One that is higher is believed when its upstream has said about the same three times in a row, or another says it too. The
-//! first of all is believed; if it was never confirmed and two others agree on something far below, it is taken back.
+//! first of all is believed, with three or more after a moment in which the others may speak; if it was never confirmed and two others
+//! agree on something far below, it is taken back.
 //!
 //! **A reset** is how a test chain is set back and still served: when every upstream that gave the head has reported less, three times in a row and
 //! for [`GONE_BACK_FOR`] or four blocks. An upstream that is merely silent has not gone back, so a failover to one that lags is no reset.
-//! After a reset nothing is final, and a new era begins.
+//! After a reset nothing is final, and a new era begins. What was served above all that the reports can explain, as by an answer before
+//! anybody had reported, is taken back in the same way.
 //!
 //! **Behind** is an upstream by its own report, held against what was agreed on when the report came, if anybody still said so then.
 //! So it is never called late because another was asked a moment after it, however fast the chain is.
@@ -66,6 +68,8 @@ pub struct Agreed {
     pub safe: Option<u64>,
     /// The newest finalized block.
     pub finalized: Option<u64>,
+    /// The mean time between two blocks, once it is known.
+    pub block_time: Option<Duration>,
 }
 
 /// The heads of one chain and its upstreams.
@@ -82,6 +86,14 @@ pub struct Heads {
     confirmed: bool,
     served: ChainHead,
     pace: Pace,
+    /// The first head that was served without an agreement, and when: what answers are held against until there is one.
+    first_served: Option<(u64, Instant)>,
+    /// Since when more is served than what is agreed on can explain.
+    above_since: Option<Instant>,
+    /// When something was agreed on first.
+    first_agreed: Option<Instant>,
+    /// When the first newest block was reported.
+    first_report: Option<Instant>,
     /// When the first finalized, and the first safe block was reported.
     finality_since: [Option<Instant>; HeadKind::COUNT],
 }
@@ -122,6 +134,10 @@ impl Heads {
             confirmed: false,
             served: ChainHead::default(),
             pace: Pace::default(),
+            first_served: None,
+            above_since: None,
+            first_agreed: None,
+            first_report: None,
             finality_since: [None; HeadKind::COUNT],
         }
     }
@@ -141,7 +157,8 @@ impl Heads {
     /// The mean time between two blocks, once it is known.
     #[must_use]
     pub fn block_time(&self) -> Option<Duration> {
-        self.pace.block_time()
+        let told = || self.agreed?.block_time;
+        self.pace.block_time().or_else(told)
     }
 
     /// Takes in an upstream's answer to a question for one of its heads.
@@ -207,8 +224,10 @@ impl Heads {
         } else if told.era == ours.era {
             if told.newest > ours.newest {
                 (ours.newest, ours.since) = (told.newest, told.since);
+                ours.block_time = told.block_time;
             } else if told.newest == ours.newest {
                 ours.since = ours.since.min(told.since);
+                ours.block_time = ours.block_time.max(told.block_time);
             }
             ours.safe = ours.safe.max(told.safe);
             ours.finalized = ours.finalized.max(told.finalized);
@@ -217,9 +236,10 @@ impl Heads {
     }
 
     /// Another shard serves this.
-    pub fn raise(&mut self, mark: Mark) {
+    pub fn raise(&mut self, mark: Mark, now: Instant) {
         if let Some((era, number)) = mark.read() {
             self.serve(era, number);
+            self.first_served.get_or_insert((number, now));
         }
     }
 
@@ -237,6 +257,7 @@ impl Heads {
             height.answered(answered);
         }
         self.serve(self.served.era, answered);
+        self.first_served.get_or_insert((answered, now));
         answered
     }
 
@@ -279,9 +300,10 @@ impl Heads {
         match needed {
             Needed::Any => false,
             Needed::At(number) => height.newest().is_some_and(|newest| newest < number),
-            Needed::Latest => height
-                .report(HeadKind::Newest)
-                .is_some_and(|report| report.behind > gate::race(self.pace.block_time())),
+            // The race is a block at least, so most are decided without a division.
+            Needed::Latest => height.report(HeadKind::Newest).is_some_and(|report| {
+                report.behind > 1 && report.behind > gate::race(self.block_time())
+            }),
         }
     }
 
@@ -355,15 +377,16 @@ impl Heads {
     /// May one answer raise what clients are told? By as much as the reports may where it is the only upstream's, by a few
     /// blocks where there are others.
     fn is_likely(&self, answered: u64, now: Instant) -> bool {
-        let Some(agreed) = &self.agreed else {
+        let agreed = self.agreed.map(|agreed| (agreed.newest, agreed.since));
+        let Some((newest, since)) = agreed.or(self.first_served) else {
             return true;
         };
-        let passed = now.saturating_duration_since(agreed.since);
+        let passed = now.saturating_duration_since(since);
         let added = if self.heights.len() == 1 {
-            gate::allowance(self.pace.block_time(), passed)
+            gate::allowance(self.block_time(), passed)
         } else {
-            gate::slack(self.pace.block_time(), passed)
+            gate::slack(self.block_time(), passed)
         };
-        answered <= agreed.newest.saturating_add(added)
+        answered <= newest.saturating_add(added)
     }
 }

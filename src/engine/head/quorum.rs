@@ -1,7 +1,7 @@
 //! What several upstreams' numbers together say. It knows no upstream and no time.
 
 /// With this many reporting, one voice does not decide what is newest.
-const QUORUM: usize = 3;
+pub const QUORUM: usize = 3;
 
 /// The highest two of some numbers, and how many there were.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -7,12 +7,18 @@ use crate::index::{UpstreamIndex, UpstreamSet};
 use crate::time::Instant;
 
 use super::height::{Height, Report};
-use super::quorum::Voices;
+use super::quorum::{QUORUM, Voices};
 use super::{Agreed, FREE_BLOCKS, GONE_BACK_FOR, HeadKind, Heads, Reported, SILENT_FOR, gate};
 
 /// A report counts with the others for so many of the longest intervals, and for [`LEAST_VOICE`] at least.
 const VOICE_INTERVALS: u32 = 4;
 const LEAST_VOICE: Duration = Duration::from_secs(10);
+
+/// So long at most the first to report waits for the others.
+const FIRST_WORD: Duration = Duration::from_secs(1);
+
+/// For so long after the first agreement other shards may not have heard of it, and serve what the first answer said.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// Where several upstreams could say what is final, a single one is waited out for this long.
 const LONE_FINALITY: Duration = Duration::from_secs(60);
@@ -61,6 +67,9 @@ impl Heads {
     ) -> Option<(u64, u64)> {
         let best = voices.newest()?;
         let (era, before) = (self.served.era, self.agreed);
+        if before.is_none() && !self.have_spoken(voices, at) {
+            return None;
+        }
         match before.filter(|agreed| agreed.era == era) {
             Some(agreed) if best <= agreed.newest => {
                 if number == agreed.newest {
@@ -81,14 +90,28 @@ impl Heads {
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
             height.reported_low(number < agreed.newest, at);
         }
-        if before.is_none() && self.is_above(agreed.newest) {
+        if before.is_none() && self.is_above(&agreed) {
             // Answers were told before anybody was asked, and nobody asked says anything like them.
             return self.reset(at);
         }
-        if self.was_nonsense(voices, &agreed, at) || self.has_gone_back(at) {
+        if self.is_unexplained(&agreed, at)
+            || self.was_nonsense(voices, &agreed, at)
+            || self.has_gone_back(at)
+        {
             return self.reset(at);
         }
         None
+    }
+
+    /// May the first head be agreed on? Where three or more could speak, the first to speak is not taken at its word while the
+    /// others are being asked, but for a moment only.
+    fn have_spoken(&mut self, voices: &Voices, at: Instant) -> bool {
+        let first = *self.first_report.get_or_insert(at);
+        let mut heights = self.heights.iter();
+        self.heights.len() < QUORUM
+            || voices.count() >= QUORUM
+            || heights.all(|height| height.polls.was_asked(HeadKind::Newest))
+            || first + FIRST_WORD <= at
     }
 
     /// The agreed head, if one that gave it still says so.
@@ -105,8 +128,10 @@ impl Heads {
             .then_some(newest)
     }
 
-    fn agree(&mut self, agreed: Agreed) {
+    fn agree(&mut self, mut agreed: Agreed) {
+        self.first_agreed.get_or_insert(agreed.since);
         self.pace.advanced(agreed.newest, agreed.since);
+        agreed.block_time = self.pace.block_time();
         self.agreed = Some(agreed);
         self.givers = UpstreamSet::EMPTY;
         for (position, height) in self.heights.iter_mut().enumerate() {
@@ -125,7 +150,7 @@ impl Heads {
         let Some(agreed) = self.agreed else {
             return true;
         };
-        let block_time = self.pace.block_time();
+        let block_time = self.block_time();
         let passed = at.saturating_duration_since(agreed.since);
         let allowed = gate::allowance(block_time, passed);
         if number <= agreed.newest.saturating_add(allowed) {
@@ -152,14 +177,14 @@ impl Heads {
             return false;
         };
         let passed = at.saturating_duration_since(agreed.since);
-        let reachable = second.saturating_add(gate::allowance(self.pace.block_time(), passed));
+        let reachable = second.saturating_add(gate::allowance(self.block_time(), passed));
         self.confirmed = agreed.newest <= reachable;
         !self.confirmed
     }
 
     /// Have the very upstreams that gave the head said less since, long and often enough?
     fn has_gone_back(&self, now: Instant) -> bool {
-        let four_blocks = self.pace.block_time().unwrap_or_default() * 4;
+        let four_blocks = self.block_time().unwrap_or_default() * 4;
         let span = GONE_BACK_FOR.max(four_blocks);
         let heights = || {
             let givers = self.givers.iter();
@@ -181,6 +206,7 @@ impl Heads {
             height.forget_finality();
         }
         self.finality_since = [None; HeadKind::COUNT];
+        self.above_since = None;
         self.pace.forget();
         self.confirmed = true;
         self.agree(Agreed {
@@ -189,6 +215,7 @@ impl Heads {
             since: now,
             safe: None,
             finalized: None,
+            block_time: None,
         });
         Some((from, newest))
     }
@@ -262,8 +289,28 @@ impl Heads {
         }
     }
 
-    fn is_above(&self, number: u64) -> bool {
-        let limit = number.saturating_add(FREE_BLOCKS);
+    /// Is more served than the reports explain, be it by another shard, and has it been so for long, or since the first reports?
+    fn is_unexplained(&mut self, agreed: &Agreed, at: Instant) -> bool {
+        let passed = at.saturating_duration_since(agreed.since);
+        let allowed = gate::allowance(self.block_time(), passed);
+        let highest = agreed.newest.saturating_add(allowed);
+        if self.served.newest <= Some(highest) {
+            self.above_since = None;
+            return false;
+        }
+        let since = *self.above_since.get_or_insert(at);
+        let first = *self.first_agreed.get_or_insert(at);
+        since + GONE_BACK_FOR <= at || first + SETTLING > at
+    }
+
+    /// Is what was served before anything was agreed on more than an answer may add to it?
+    fn is_above(&self, agreed: &Agreed) -> bool {
+        let added = if self.heights.len() < QUORUM {
+            FREE_BLOCKS
+        } else {
+            gate::slack(None, Duration::ZERO)
+        };
+        let limit = agreed.newest.saturating_add(added);
         self.served.newest.is_some_and(|newest| newest > limit)
     }
 }

@@ -1,5 +1,7 @@
 //! The verbs about heads: what a chain's head is, whom to ask for it next, and what a client that asks for it is told.
 
+use core::time::Duration;
+
 use crate::gossip::Key;
 use crate::head::{ChainHead, HeadKind, HeadPoll, Mark};
 use crate::index::{ChainIndex, UpstreamIndex};
@@ -37,6 +39,12 @@ impl Shard {
             .map_or(ChainHead::default(), |state| state.heads.head())
     }
 
+    /// The mean time between two of the chain's blocks; `None` until enough were seen.
+    #[must_use]
+    pub fn block_time(&self, chain: ChainIndex) -> Option<Duration> {
+        self.chain(chain)?.heads.block_time()
+    }
+
     /// The newest block that an upstream is known to have.
     #[must_use]
     pub fn upstream_head(&self, chain: ChainIndex, upstream: UpstreamIndex) -> Option<u64> {
@@ -52,8 +60,7 @@ impl Shard {
     /// Another shard has served this head (the maximum of all shards' [`Self::head_mark`]): ours is not lower from now on.
     pub fn raise_head(&mut self, chain: ChainIndex, mark: Mark, now: Instant) {
         if let Some(state) = self.chains.get_mut(chain.as_usize()) {
-            let _ = now;
-            state.heads.raise(mark);
+            state.heads.raise(mark, now);
         }
     }
 

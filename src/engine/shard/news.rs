@@ -50,6 +50,7 @@ impl Shard {
                 since,
                 safe,
                 finalized,
+                block_time,
                 ..
             } => {
                 if let Some(state) = self.chains.get_mut(chain.as_usize()) {
@@ -59,6 +60,7 @@ impl Shard {
                         since,
                         safe,
                         finalized,
+                        block_time,
                     });
                 }
                 None
@@ -135,6 +137,7 @@ impl Shard {
                     since: agreed.since,
                     safe: agreed.safe,
                     finalized: agreed.finalized,
+                    block_time: agreed.block_time,
                 })
             }
             Key::Head(chain, upstream, kind) => {

@@ -21,11 +21,24 @@ fn the_second_of_three_decides_and_of_two_the_higher() {
     let mut heads = heads(3);
     heads.newest(A, 100, ms(1));
     heads.newest(B, 101, ms(2));
-    assert_eq!(heads.served(), Some(101));
+    assert_eq!(heads.served(), None, "the third is being asked");
     heads.newest(C, 105, ms(3));
     assert_eq!(heads.served(), Some(101));
     heads.newest(A, 104, ms(4));
     assert_eq!(heads.served(), Some(104));
+
+    let mut heads = super::heads(3);
+    heads.newest(A, 100, ms(1));
+    heads.unanswered(B, HeadKind::Newest, false, ms(2));
+    heads.newest(C, 102, ms(3));
+    assert_eq!(heads.served(), Some(102), "all were asked");
+
+    let mut heads = super::heads(3);
+    heads.newest(A, 100, ms(1));
+    heads.newest(A, 100, ms(1_000));
+    assert_eq!(heads.served(), None);
+    heads.newest(A, 100, ms(1_001));
+    assert_eq!(heads.served(), Some(100), "the others are silent");
 }
 
 #[test]
@@ -161,13 +174,14 @@ fn one_that_gave_the_head_and_is_gone_for_good_does_not_hold_up_a_reset() {
 fn nonsense_that_came_first_is_taken_back_when_two_others_agree() {
     let mut heads = heads(3);
     heads.newest(C, 1 << 40, ms(1));
-    heads.newest(A, 1_000, ms(2));
+    heads.newest(C, 1 << 40, ms(1_001));
+    heads.newest(A, 1_000, ms(1_002));
     assert_eq!(heads.served(), Some(1 << 40));
-    let reported = heads.newest(B, 1_001, ms(3));
+    let reported = heads.newest(B, 1_001, ms(1_003));
     assert_eq!(reported.reset, Some((1 << 40, 1_001)));
     assert_eq!(heads.head().era, 1);
-    heads.newest(C, (1 << 40) + 1, ms(4));
-    heads.newest(A, 1_001, ms(5));
+    heads.newest(C, (1 << 40) + 1, ms(1_004));
+    heads.newest(A, 1_001, ms(1_005));
     assert_eq!(heads.served(), Some(1_001));
 }
 
@@ -216,6 +230,64 @@ fn what_was_answered_before_anybody_was_asked_is_taken_back_if_it_was_nonsense()
     assert_eq!(heads.answer(A, 1_060, ms(1)), 1_060);
     assert_eq!(heads.newest(B, 1_000, ms(2)).reset, None);
     assert_eq!(heads.served(), Some(1_060));
+    let mut heads = super::heads(3);
+    assert_eq!(heads.answer(A, 1_003, ms(1)), 1_003);
+    heads.newest(B, 1_000, ms(2));
+    heads.newest(C, 1_000, ms(3));
+    assert_eq!(heads.newest(A, 1_003, ms(4)).reset, Some((1_003, 1_000)));
+}
+
+#[test]
+fn what_nobody_can_explain_is_taken_back() {
+    let nonsense = Mark::of(&ChainHead {
+        newest: Some(1 << 40),
+        ..ChainHead::default()
+    });
+    let mut heads = heads(2);
+    heads.newest(A, 1_000, secs(1));
+    heads.raise(nonsense, secs(2));
+    let reset = Some((1 << 40, 1_001));
+    assert_eq!(
+        heads.newest(A, 1_001, secs(3)).reset,
+        reset,
+        "it has just begun"
+    );
+
+    let mut heads = running(2);
+    heads.raise(nonsense, ms(10_500));
+    for second in 11..41 {
+        assert_eq!(heads.newest(A, 1_000 + second, secs(second)).reset, None);
+    }
+    let reset = Some((1 << 40, 1_041));
+    assert_eq!(heads.newest(A, 1_041, secs(41)).reset, reset);
+
+    let mut heads = running(2);
+    let plausible = Mark::of(&ChainHead {
+        newest: Some(1_074),
+        ..ChainHead::default()
+    });
+    heads.raise(plausible, ms(10_500));
+    for second in 11..100 {
+        let number = (1_000 + second).min(1_060);
+        assert_eq!(heads.newest(A, number, secs(second)).reset, None);
+    }
+}
+
+#[test]
+fn until_the_first_agreement_answers_are_held_against_the_first_that_was_served() {
+    let mut heads = heads(3);
+    assert_eq!(heads.answer(A, 1_000, secs(1)), 1_000);
+    assert_eq!(heads.answer(B, 1_003, secs(1)), 1_000);
+    for at in 0..10 {
+        heads.answer(B, 1_002 + at, secs(1));
+    }
+    assert_eq!(heads.served(), Some(1_002));
+    assert_eq!(heads.answer(A, 1_004, secs(2)), 1_004, "time has passed");
+
+    let mut told = super::heads(3);
+    told.raise(Mark::of(&heads.head()), secs(3));
+    assert_eq!(told.answer(C, 1_007, secs(3)), 1_004);
+    assert_eq!(told.answer(A, 1_006, secs(3)), 1_006);
 }
 
 #[test]
@@ -242,15 +314,15 @@ fn another_shards_mark_raises_and_a_later_era_replaces() {
     };
     heads.finalized(A, 1_000, secs(10));
     heads.finalized(B, 1_000, secs(10));
-    heads.raise(Mark::NONE);
-    heads.raise(mark(0, 1_009));
+    heads.raise(Mark::NONE, secs(10));
+    heads.raise(mark(0, 1_009), secs(10));
     assert_eq!(heads.served(), Some(1_010));
-    heads.raise(mark(0, 1_011));
+    heads.raise(mark(0, 1_011), secs(10));
     assert_eq!(heads.served(), Some(1_011));
     assert_eq!(heads.head().finalized, Some(1_000));
-    heads.raise(mark(1, 3));
+    heads.raise(mark(1, 3), secs(10));
     assert_eq!((heads.served(), heads.head().finalized), (Some(3), None));
-    heads.raise(mark(0, 2_000));
+    heads.raise(mark(0, 2_000), secs(10));
     assert_eq!(heads.served(), Some(3));
     assert_eq!(mark(1, 3).read(), Some((1, 3)));
     assert_eq!(mark(0, 0).read(), Some((0, 0)));

@@ -59,7 +59,7 @@ proptest! {
                 }
                 Step::Mark(era, number) => {
                     let newest = Some(number);
-                    heads.raise(Mark::of(&ChainHead { newest, era, ..ChainHead::default() }));
+                    heads.raise(Mark::of(&ChainHead { newest, era, ..ChainHead::default() }), at);
                 }
                 Step::Disown(upstream) => {
                     heads.disown(UpstreamIndex(upstream), at);
