@@ -18,7 +18,7 @@ pub struct Options {
     /// Whether a shard with traffic waits on its ring directly rather than parking in the executor after each turn.
     pub direct_wait: bool,
     /// How long a shard with traffic looks at its ring before it sleeps, where that has paid lately; zero never looks.
-    /// What a sleep and the wake-up cost is about right; on a virtual machine that is 20 µs and more.
+    /// What a sleep and the wake-up cost is about right; on a virtual machine that is 30 µs.
     pub spin: Duration,
     /// Never sleep at all, with traffic or without: the shard spends its core, and answers sooner. The executor gets its
     /// turns all the same.
@@ -43,7 +43,7 @@ impl Default for Options {
             buffer_bytes: 4096,
             held_chunks: 16,
             direct_wait: true,
-            spin: Duration::from_micros(20),
+            spin: Duration::from_micros(30),
             busy_poll: false,
             housekeeping: Duration::from_millis(100),
             flush_timeout: Duration::from_secs(30),

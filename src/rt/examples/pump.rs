@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rt::{Conn, ListenOptions, Listener, Options, Stream};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -85,9 +86,14 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let (listen, upstream): (SocketAddr, SocketAddr) = (listen.parse()?, upstream.parse()?);
     let cpu = rest.first().map(|core| core.parse()).transpose()?;
     let tls = tls()?;
+    let spin = std::env::var("SPIN_NS").ok().map(|spin| spin.parse());
+    let spin = spin
+        .transpose()?
+        .map_or(Options::default().spin, Duration::from_nanos);
     let shard = rt::spawn_shard(
         Options {
             cpu,
+            spin,
             ..Options::default()
         },
         move || async move {

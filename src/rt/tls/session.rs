@@ -139,16 +139,26 @@ impl State {
         if self.plain.capacity() == 0 {
             self.plain = crate::take_buffer();
         }
-        if self.partial.is_empty() {
+        let result = if self.partial.is_empty() {
             let (used, result) = self.pump(&mut chunk, &Write::Nothing, out);
-            self.partial
-                .extend_from_slice(chunk.get(used..).unwrap_or_default());
+            let rest = chunk.get(used..).unwrap_or_default();
+            if !rest.is_empty() && self.partial.capacity() == 0 {
+                self.partial = crate::take_buffer();
+            }
+            self.partial.extend_from_slice(rest);
             result
         } else {
             self.partial.extend_from_slice(&chunk);
             drop(chunk);
             self.advance(&Write::Nothing, out)
+        };
+        // A session that rests holds no buffers.
+        for buffer in [&mut self.partial, &mut self.plain] {
+            if buffer.is_empty() {
+                crate::recycle(std::mem::take(buffer));
+            }
         }
+        result
     }
 
     /// Lets the session go on with what it has, and write.
