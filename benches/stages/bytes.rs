@@ -7,8 +7,9 @@ use wire::canonical::write_params;
 use wire::envelope::{Envelope, Limits};
 use wire::facts::result_facts;
 use wire::http1::{
-    BodyLength, Connection, HeadLimits, RequestPrefix, ResponseParts, Version, parse_request_head,
-    parse_response_head, write_request_head, write_request_prefix, write_response_head,
+    BodyLength, Connection, HeadLimits, RequestMemo, RequestPrefix, ResponseMemo, ResponseParts,
+    Version, parse_request_head, parse_response_head, write_request_head, write_request_prefix,
+    write_response_head,
 };
 use wire::response::{BatchReplies, ResultStream, parse_reply};
 use wire::splice::{write_call, write_result};
@@ -37,6 +38,12 @@ pub(super) fn stages() -> impl Iterator<Item = Stage> {
         }),
         stage("head", "request of a browser, 12 fields", 1000, |times| {
             request_head(BROWSER_HEAD, times);
+        }),
+        stage("head", "request, the one before again", 1000, |times| {
+            request_again(REQUEST_HEAD, times);
+        }),
+        stage("head", "request of a browser, again", 1000, |times| {
+            request_again(BROWSER_HEAD, times);
         }),
         stage("parse", "eth_getBalance", 1000, |times| {
             envelope(BALANCE, times);
@@ -68,6 +75,12 @@ pub(super) fn stages() -> impl Iterator<Item = Stage> {
         stage("splice", "a call under our own id", 1000, splice_call),
         stage("splice", "an upstream's request head", 1000, upstream_head),
         stage("head", "response, 5 fields", 1000, response_head),
+        stage(
+            "head",
+            "response, the one before again",
+            1000,
+            response_again,
+        ),
         stage("reply", "a balance", 1000, |times| reply(ANSWER, times)),
         stage("reply", "100 balances in a batch", 100, batch_reply),
         stage("reply", "100 kB of logs", 20, |times| {
@@ -96,6 +109,24 @@ fn request_head(head: &str, times: u64) {
     let limits = HeadLimits::default();
     for _ in 0..times {
         let head = parse_request_head(black_box(head.as_bytes()), black_box(&limits));
+        assert!(matches!(black_box(head), Ok(Some(_))));
+    }
+}
+
+fn request_again(head: &str, times: u64) {
+    let limits = HeadLimits::default();
+    let mut memo = RequestMemo::default();
+    for _ in 0..times {
+        let head = memo.parse(black_box(head.as_bytes()), black_box(&limits));
+        assert!(matches!(black_box(head), Ok(Some(_))));
+    }
+}
+
+fn response_again(times: u64) {
+    let limits = HeadLimits::default();
+    let mut memo = ResponseMemo::default();
+    for _ in 0..times {
+        let head = memo.parse(black_box(RESPONSE_HEAD.as_bytes()), black_box(&limits));
         assert!(matches!(black_box(head), Ok(Some(_))));
     }
 }

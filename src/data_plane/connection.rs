@@ -11,7 +11,7 @@ use futures_lite::future;
 use rt::{Chunk, Conn};
 use telemetry::{RequestRecord, RequestRefusal};
 use wire::envelope::Envelope;
-use wire::http1::{self, HeadLimits};
+use wire::http1::{HeadLimits, RequestMemo};
 
 use super::alarm::Alarm;
 use super::asked::RequestContext;
@@ -38,6 +38,8 @@ pub struct Client {
     /// Received and not yet dealt with.
     pub inbox: Received,
     envelope: Envelope,
+    /// The head of the last request, which the next one's is often equal to.
+    heads: RequestMemo,
     /// For every wait of the connection's own.
     pub alarm: Alarm,
     /// By when the client must have read what was sent and not waited for.
@@ -64,6 +66,7 @@ pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, sea
         worker,
         inbox: Received::default(),
         envelope: Envelope::new(),
+        heads: RequestMemo::default(),
         alarm: Alarm::default(),
         unread_until_ns: None,
         _permit: permit,
@@ -109,7 +112,7 @@ impl Client {
         };
         let mut deadline_ns = None;
         loop {
-            match http1::parse_request_head(self.inbox.unread(), &limits) {
+            match self.heads.parse(self.inbox.unread(), &limits) {
                 Ok(Some(head)) => {
                     let incoming = Incoming::read(&self.worker, &head);
                     let head_bytes = head.head_bytes;

@@ -273,6 +273,7 @@ fn build_upstream(
         connect_timeout_ns: nanos(configured.connect_timeout),
         batch_max_calls: configured.batch.max_calls.max(1) as usize,
         vetted: Cell::new(!asked_for_its_chain),
+        answer_heads: RefCell::default(),
         refuses_batches: Cell::new(false),
         filter_tag: wire::filter_id::tag(&configured.name),
         next_id: Cell::new(1),

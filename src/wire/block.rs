@@ -184,13 +184,15 @@ fn members<'b, const N: usize>(
         first = false;
         let value = cursor.value(2).ok()?;
         let key = plain(bytes, key).filter(|key| key.is_ascii())?;
-        let like = |name: &&str| name.as_bytes().eq_ignore_ascii_case(key);
-        let Some(index) = names.iter().position(like) else {
-            continue;
+        let Some(index) = names.iter().position(|name| name.as_bytes() == key) else {
+            match names
+                .iter()
+                .any(|name| name.as_bytes().eq_ignore_ascii_case(key))
+            {
+                true => return None,
+                false => continue,
+            }
         };
-        if names.get(index)?.as_bytes() != key {
-            return None;
-        }
         if found.get_mut(index)?.replace(value).is_some() {
             return None;
         }

@@ -84,12 +84,33 @@ pub fn write_params(out: &mut Vec<u8>, params: Option<&[u8]>) -> Result<(), NotC
 /// A member of an object that has been written: offsets in the output.
 #[derive(Clone, Copy, Default)]
 struct Member {
+    /// The first eight bytes of the key, as [`fold`] has them: what decides nearly every comparison.
+    rank: u64,
     /// The key's opening quote.
     start: u32,
     /// Behind the key's closing quote.
     key_end: u32,
     /// Behind the value.
     end: u32,
+}
+
+/// The bytes of a key without the bit that tells cases apart. Some that are no letters fall together as well, `@` and `` ` ``: such
+/// keys are refused beside each other, and nobody has them.
+const fn fold(byte: u8) -> u8 {
+    byte | 0x20
+}
+
+/// The first eight bytes of a key, folded, as a number in their order.
+const fn rank(key: &[u8]) -> u64 {
+    let mut rank = 0;
+    let mut rest = key;
+    let mut room = 8;
+    while let ([byte, behind @ ..], 1..) = (rest, room) {
+        rank = rank << 8 | fold(*byte) as u64;
+        rest = behind;
+        room -= 1;
+    }
+    if room == 8 { 0 } else { rank << (8 * room) }
 }
 
 struct Writer<'p, 'o> {
@@ -215,17 +236,15 @@ impl Writer<'_, '_> {
         }
         self.out.push(b'{');
         self.at += 1;
-        let mut members = [Member::default(); MAX_MEMBERS];
-        let mut count = 0;
+        let mut members = Members::default();
         let mut next = self.peek();
         if next != Some(b'}') {
             loop {
                 if next != Some(b'"') {
                     return Err(NotCanonical::Malformed);
                 }
-                let slot = members.get_mut(count);
-                *slot.ok_or(NotCanonical::TooManyMembers)? = self.member(depth)?;
-                count += 1;
+                let member = self.member(depth)?;
+                members.insert(member, self.out)?;
                 match self.peek() {
                     Some(b',') => self.out.push(b','),
                     Some(b'}') => break,
@@ -235,9 +254,8 @@ impl Writer<'_, '_> {
                 next = self.peek();
             }
         }
-        let members = members.get_mut(..count).unwrap_or_default();
-        self.check_calldata(members)?;
-        self.sort(members)?;
+        members.check_calldata(self.out)?;
+        members.rewrite(self.out)?;
         self.out.push(b'}');
         self.at += 1;
         Ok(())
@@ -258,7 +276,9 @@ impl Writer<'_, '_> {
         let first = self.peek();
         self.value(first, depth)?;
         let end = self.offset();
+        let key = of(self.out, start + 1, key_end - 1);
         Ok(Member {
+            rank: rank(key),
             start,
             key_end,
             end,
@@ -267,71 +287,113 @@ impl Writer<'_, '_> {
 
     /// Where the output stands. A buffer of 4 GiB is beyond what any caller keeps; what then comes out is refused as malformed.
     fn offset(&self) -> u32 {
-        u32::try_from(self.out.len()).unwrap_or(u32::MAX)
+        u32::try_from(self.out.len()).unwrap_or(u32::MAX - 1)
+    }
+}
+
+/// Bytes of the output.
+fn of(out: &[u8], start: u32, end: u32) -> &[u8] {
+    out.get(start as usize..end as usize).unwrap_or_default()
+}
+
+impl Member {
+    /// The key without its quotes.
+    fn key<'o>(&self, out: &'o [u8]) -> &'o [u8] {
+        of(out, self.start + 1, self.key_end - 1)
     }
 
-    fn of(&self, start: u32, end: u32) -> &[u8] {
-        let range = start as usize..end as usize;
-        self.out.get(range).unwrap_or_default()
+    /// The order of keys, ignoring case.
+    #[inline]
+    fn cmp(&self, other: &Self, out: &[u8]) -> Ordering {
+        self.rank.cmp(&other.rank).then_with(|| {
+            let folded = |member: &Self| member.key(out).iter().copied().map(fold);
+            folded(self).cmp(folded(other))
+        })
+    }
+}
+
+/// The members of one object, in the order of their keys.
+struct Members {
+    slots: [Member; MAX_MEMBERS],
+    count: usize,
+    /// That is the order in which they came, too.
+    in_order: bool,
+    /// Where the first one that came was written.
+    begin: u32,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self {
+            slots: [Member::default(); MAX_MEMBERS],
+            count: 0,
+            in_order: true,
+            begin: 0,
+        }
+    }
+}
+
+impl Members {
+    fn all(&self) -> &[Member] {
+        self.slots.get(..self.count).unwrap_or_default()
+    }
+
+    /// Puts a member where it belongs.
+    fn insert(&mut self, member: Member, out: &[u8]) -> Result<(), NotCanonical> {
+        if self.count == 0 {
+            self.begin = member.start;
+        }
+        let mut place = self.count;
+        for other in self.all().iter().rev() {
+            match other.cmp(&member, out) {
+                Ordering::Less => break,
+                Ordering::Equal => return Err(NotCanonical::Ambiguous),
+                Ordering::Greater => place -= 1,
+            }
+        }
+        self.in_order &= place == self.count;
+        self.count += 1;
+        let moved = self.slots.get_mut(place..self.count);
+        let moved = moved.ok_or(NotCanonical::TooManyMembers)?;
+        moved.rotate_right(1);
+        if let Some(slot) = moved.first_mut() {
+            *slot = member;
+        }
+        Ok(())
     }
 
     /// Calldata has two names, and nodes differ on which one counts where both are there.
-    fn check_calldata(&self, members: &[Member]) -> Result<(), NotCanonical> {
-        let named = |name: &[u8]| {
-            let mut members = members.iter();
-            let member = members.find(|member| {
-                self.of(member.start, member.key_end)
-                    .eq_ignore_ascii_case(name)
-            });
-            member.map(|member| self.of(member.key_end, member.end))
+    fn check_calldata(&self, out: &[u8]) -> Result<(), NotCanonical> {
+        const DATA: u64 = rank(b"data");
+        const INPUT: u64 = rank(b"input");
+        let named = |rank: u64| self.all().iter().find(|member| member.rank == rank);
+        let (Some(data), Some(input)) = (named(DATA), named(INPUT)) else {
+            return Ok(());
         };
-        match (named(b"\"data\""), named(b"\"input\"")) {
-            (Some(data), Some(input)) if data != input => Err(NotCanonical::Ambiguous),
-            _ => Ok(()),
+        match of(out, data.key_end, data.end) == of(out, input.key_end, input.end) {
+            true => Ok(()),
+            false => Err(NotCanonical::Ambiguous),
         }
     }
 
-    /// Puts the members, which are the end of the output, in the order of their keys: ignoring case, since two that differ in
-    /// nothing else are refused.
-    fn sort(&mut self, members: &mut [Member]) -> Result<(), NotCanonical> {
-        let begin = match members.first() {
-            Some(first) => first.start as usize,
-            None => return Ok(()),
-        };
-        let order = |one: &Member, other: &Member| {
-            fold_cmp(
-                self.of(one.start, one.key_end),
-                self.of(other.start, other.key_end),
-            )
-        };
-        if members.is_sorted_by(|one, other| order(one, other).is_lt()) {
+    /// Puts the members, which are the end of the output, in order: a sorted copy behind them, moved over them.
+    fn rewrite(&self, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
+        if self.in_order {
             return Ok(());
         }
-        members.sort_unstable_by(order);
-        if !members.is_sorted_by(|one, other| order(one, other).is_lt()) {
-            return Err(NotCanonical::Ambiguous);
-        }
-        // A sorted copy behind the members, moved over them.
-        let end = self.out.len();
-        for (index, member) in members.iter().enumerate() {
+        let end = out.len();
+        for (index, member) in self.all().iter().enumerate() {
             if index > 0 {
-                self.out.push(b',');
+                out.push(b',');
             }
             let range = member.start as usize..member.end as usize;
             if range.start > range.end || range.end > end {
                 return Err(NotCanonical::Malformed);
             }
-            self.out.extend_from_within(range);
+            out.extend_from_within(range);
         }
-        self.out.copy_within(end.., begin);
-        self.out.truncate(end);
+        out.copy_within(end.., self.begin as usize);
+        out.truncate(end);
         Ok(())
     }
-}
-
-/// The order of two keys, ignoring ASCII case.
-fn fold_cmp(one: &[u8], other: &[u8]) -> Ordering {
-    one.iter()
-        .map(u8::to_ascii_lowercase)
-        .cmp(other.iter().map(u8::to_ascii_lowercase))
 }

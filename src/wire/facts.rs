@@ -14,7 +14,7 @@ pub const MAX_LOOK_BYTES: usize = 256 * 1024;
 pub struct Facts {
     /// It is `null`.
     pub null: bool,
-    /// It is `[]`, `""` or `"0x"`: right perhaps, but also what a node says that has not got there yet.
+    /// It is `[]`, `{}`, `""` or `"0x"`: right perhaps, but also what a node says that has not got there yet.
     pub empty: bool,
     /// It says that it is of no block yet: `blockNumber` (or a block's `number`) is null, of itself or of an element.
     pub pending: bool,
@@ -33,7 +33,7 @@ pub fn result_facts(raw: &[u8]) -> Facts {
     let none = Facts::default();
     match raw {
         b"null" => Facts { null: true, ..none },
-        b"[]" | b"\"\"" | b"\"0x\"" => Facts {
+        b"[]" | b"{}" | b"\"\"" | b"\"0x\"" => Facts {
             empty: true,
             ..none
         },

@@ -72,8 +72,17 @@ pub fn write_call(out: &mut Vec<u8>, id: u64, method: &[u8], params: Option<&[u8
     out.extend_from_slice(HEAD);
     out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     out.extend_from_slice(b",\"method\":");
-    // A validated body is UTF-8, and so is what was unescaped from it.
-    write_string(out, &String::from_utf8_lossy(method));
+    if method
+        .iter()
+        .all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
+        out.push(b'"');
+        out.extend_from_slice(method);
+        out.push(b'"');
+    } else {
+        // A validated body is UTF-8, and so is what was unescaped from it.
+        write_string(out, &String::from_utf8_lossy(method));
+    }
     out.extend_from_slice(b",\"params\":");
     out.extend_from_slice(params.unwrap_or(b"[]"));
     out.push(b'}');

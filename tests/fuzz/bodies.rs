@@ -3,8 +3,8 @@
 
 use wire::envelope::{Envelope, Kind, Limits, Refusal};
 use wire::http1::{
-    BodyFraming, ChunkFault, ChunkedDecoder, HeadLimits, Progress, ResponseFraming, begin_chunk,
-    end_chunk, parse_request_head, parse_response_head,
+    BodyFraming, ChunkFault, ChunkedDecoder, HeadLimits, Progress, RequestMemo, ResponseFraming,
+    ResponseMemo, begin_chunk, end_chunk, parse_request_head, parse_response_head,
 };
 use wire::response::{BatchReplies, BatchShape, Front, Reply, ResultStream, Slot, parse_reply};
 use wire::{Span, block, canonical, facts, filter_id, json, params, quantity, splice};
@@ -74,9 +74,37 @@ fn check_lines(head: &[u8], length: Option<u64>, chunked: bool) {
     }
 }
 
+/// A head that was seen before, and heads that differ from it in one byte, each with the one before remembered.
+fn near(data: &[u8], mut check: impl FnMut(&[u8])) {
+    check(data);
+    check(data);
+    let mut other = data.to_vec();
+    let head = data.len().min(2048);
+    for at in (0..head).step_by(head / 16 + 1) {
+        other[at] ^= 1;
+        check(&other);
+        check(data);
+        check(data);
+        other[at] ^= 1;
+    }
+    // Another length with as many digits.
+    let digit = data
+        .windows(2)
+        .position(|two| two[0] == b' ' && two[1].is_ascii_digit());
+    if let Some(at) = digit {
+        other[at + 1] = b'7';
+        check(&other);
+    }
+}
+
 /// Requests.
 pub fn request_head(data: &[u8]) {
     let limits = HeadLimits::default();
+    let mut memo = RequestMemo::default();
+    near(data, |data| {
+        let due = format!("{:?}", parse_request_head(data, &limits));
+        assert_eq!(format!("{:?}", memo.parse(data, &limits)), due);
+    });
     match parse_request_head(data, &limits) {
         Err(error) => assert!((400..=505).contains(&error.status())),
         Ok(None) => assert!(data.len() < limits.max_head_bytes),
@@ -107,6 +135,11 @@ pub fn request_head(data: &[u8]) {
 /// Responses.
 pub fn response_head(data: &[u8]) {
     let limits = HeadLimits::default();
+    let mut memo = ResponseMemo::default();
+    near(data, |data| {
+        let due = format!("{:?}", parse_response_head(data, false, &limits));
+        assert_eq!(format!("{:?}", memo.parse(data, &limits)), due);
+    });
     if let Ok(Some(head)) = parse_response_head(data, false, &limits) {
         let bytes = &data[..head.head_bytes];
         let length = match head.framing {

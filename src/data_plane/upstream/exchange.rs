@@ -279,7 +279,7 @@ async fn converse(
     if conn.send(request).await.is_err() {
         return Err(Broken::Stale);
     }
-    let (head, arrived) = read_head(&conn, reached).await?;
+    let (head, arrived) = read_head(upstream, &conn, reached).await?;
     let mut body = Body::new(head.framing, head.coding, limits.max_response_bytes)
         .map_err(|fault| Broken::Fault(body_fault(fault)))?;
     let stated_bytes = body.stated_left();
@@ -341,7 +341,11 @@ struct Head {
 }
 
 /// Receives until the head of the answer is whole; gives it with what came behind it.
-async fn read_head(conn: &InExchange, reached: &Reached) -> Result<(Head, Arrived), Broken> {
+async fn read_head(
+    upstream: &Upstream,
+    conn: &InExchange,
+    reached: &Reached,
+) -> Result<(Head, Arrived), Broken> {
     let limits = HeadLimits::default();
     let fault = |rule| Broken::Fault(Fault::new(FaultClass::Transport, rule));
     let mut interim_heads = 0;
@@ -359,7 +363,10 @@ async fn read_head(conn: &InExchange, reached: &Reached) -> Result<(Head, Arrive
         }
         reached.answer_began();
         loop {
-            let head = http1::parse_response_head(arrived.unread(), false, &limits)
+            let head = upstream
+                .answer_heads
+                .borrow_mut()
+                .parse(arrived.unread(), &limits)
                 .map_err(|_| fault("bad_head"))?;
             match head {
                 None => break,

@@ -10,12 +10,13 @@ pub mod judge;
 pub mod pool;
 pub mod reached;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use engine::index::{ChainIndex, UpstreamIndex};
 
 use pool::Pool;
+use wire::http1::ResponseMemo;
 
 /// One endpoint as one shard uses it.
 pub struct Upstream {
@@ -37,6 +38,8 @@ pub struct Upstream {
     pub marks: reached::Marks,
     /// The head of every request up to the length's value ([`wire::http1::write_request_prefix`]).
     pub request_prefix: Vec<u8>,
+    /// The head of its last answer, which the next one's is often equal to.
+    pub answer_heads: RefCell<ResponseMemo>,
     /// How long a connect, TLS included, may take.
     pub connect_timeout_ns: u64,
     /// Calls of one client batch that may travel together; 1: each alone.

@@ -148,8 +148,10 @@ pub(super) fn version(minor: Option<u8>) -> Result<Version, HeadError> {
 
 /// The framing fields of a head, collected one by one; any repetition is an error.
 #[derive(Default)]
-pub(super) struct FramingFields {
+pub(super) struct FramingFields<'b> {
     length: Option<u64>,
+    /// The digits that say so.
+    digits: Option<&'b [u8]>,
     chunked: bool,
 }
 
@@ -160,9 +162,9 @@ pub(super) enum Framing {
     Chunked,
 }
 
-impl FramingFields {
+impl<'b> FramingFields<'b> {
     /// `Content-Length`: digits, nothing else, once.
-    pub(super) fn content_length(&mut self, value: &[u8]) -> Result<(), HeadError> {
+    pub(super) fn content_length(&mut self, value: &'b [u8]) -> Result<(), HeadError> {
         const MAX: u64 = i64::MAX as u64;
         if self.length.is_some() {
             return Err(HeadError::RepeatedContentLength);
@@ -176,7 +178,13 @@ impl FramingFields {
         });
         let length = length.filter(|&length| length <= MAX);
         self.length = Some(length.ok_or(HeadError::ContentLength)?);
+        self.digits = Some(value);
         Ok(())
+    }
+
+    /// The value of `Content-Length`.
+    pub(super) const fn digits(&self) -> Option<&'b [u8]> {
+        self.digits
     }
 
     /// `Transfer-Encoding`: the word `chunked`, nothing else, once.

@@ -8,6 +8,7 @@ mod chunked;
 mod date;
 mod fields;
 mod head;
+mod memo;
 mod request;
 mod response;
 mod write;
@@ -19,6 +20,7 @@ pub use fields::{
     is_reserved_header,
 };
 pub use head::{HeadError, HeadLimits, Version};
+pub use memo::{MAX_MEMO_BYTES, RequestMemo, ResponseMemo};
 pub use request::{BodyFraming, Method, RequestHead, parse_request_head};
 pub use response::{ContentEncoding, ResponseFraming, ResponseHead, parse_response_head};
 pub use write::{

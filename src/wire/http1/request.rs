@@ -122,6 +122,17 @@ pub fn parse_request_head<'b>(
     buffer: &'b [u8],
     limits: &HeadLimits,
 ) -> Result<Option<RequestHead<'b>>, HeadError> {
+    Ok(parse_with_length(buffer, limits)?.map(|(head, _)| head))
+}
+
+/// A head, and the digits of its `Content-Length` if it has one.
+pub(super) type WithLength<'b> = (RequestHead<'b>, Option<&'b [u8]>);
+
+/// As [`parse_request_head`], with the digits of the length.
+pub(super) fn parse_with_length<'b>(
+    buffer: &'b [u8],
+    limits: &HeadLimits,
+) -> Result<Option<WithLength<'b>>, HeadError> {
     // One empty line too many behind the last body is a known fault of clients (RFC 9112 §2.2).
     let skipped = if buffer.starts_with(b"\r\n") { 2 } else { 0 };
     let head = buffer.get(skipped..).unwrap_or_default();
@@ -168,8 +179,8 @@ pub fn parse_request_head<'b>(
         authorization: None,
         user_agent: None,
     };
-    head.take_fields(parsed.headers)?;
-    Ok(Some(head))
+    let digits = head.take_fields(parsed.headers)?;
+    Ok(Some((head, digits)))
 }
 
 /// Checks the start line as far as it is there: its length, and that nobody speaks HTTP/2 to us.
@@ -207,7 +218,11 @@ fn check_target(method: Method, target: &[u8], limits: &HeadLimits) -> Result<()
 }
 
 impl<'b> RequestHead<'b> {
-    fn take_fields(&mut self, fields: &[httparse::Header<'b>]) -> Result<(), HeadError> {
+    /// Takes the fields that mean something; gives the digits of the length.
+    fn take_fields(
+        &mut self,
+        fields: &[httparse::Header<'b>],
+    ) -> Result<Option<&'b [u8]>, HeadError> {
         let mut framing = FramingFields::default();
         let mut connection = ConnectionFields::default();
         let mut expect = None;
@@ -258,7 +273,7 @@ impl<'b> RequestHead<'b> {
             // HTTP/1.0 knows no interim answers (RFC 9110 §10.1.1).
             expect => expect.is_some() && self.version == Version::Http11,
         };
-        Ok(())
+        Ok(framing.digits())
     }
 }
 

@@ -66,6 +66,18 @@ pub fn parse_response_head<'b>(
     to_head: bool,
     limits: &HeadLimits,
 ) -> Result<Option<ResponseHead<'b>>, HeadError> {
+    Ok(parse_with_length(buffer, to_head, limits)?.map(|(head, _)| head))
+}
+
+/// A head, and the digits of its `Content-Length` if it has one.
+pub(super) type WithLength<'b> = (ResponseHead<'b>, Option<&'b [u8]>);
+
+/// As [`parse_response_head`], with the digits of the length.
+pub(super) fn parse_with_length<'b>(
+    buffer: &'b [u8],
+    to_head: bool,
+    limits: &HeadLimits,
+) -> Result<Option<WithLength<'b>>, HeadError> {
     const PROTOCOL: &[u8] = b"HTTP/1.";
     if !PROTOCOL.iter().zip(buffer).all(|(due, byte)| due == byte) {
         return Err(HeadError::StartLine);
@@ -99,8 +111,8 @@ pub fn parse_response_head<'b>(
         retry_after: None,
         rate_limit_reset: None,
     };
-    head.take_fields(parsed.headers, to_head)?;
-    Ok(Some(head))
+    let digits = head.take_fields(parsed.headers, to_head)?;
+    Ok(Some((head, digits)))
 }
 
 impl<'b> ResponseHead<'b> {
@@ -108,7 +120,7 @@ impl<'b> ResponseHead<'b> {
         &mut self,
         fields: &[httparse::Header<'b>],
         to_head: bool,
-    ) -> Result<(), HeadError> {
+    ) -> Result<Option<&'b [u8]>, HeadError> {
         let mut framing = FramingFields::default();
         let mut connection = ConnectionFields::default();
         let mut encoding = None;
@@ -143,6 +155,7 @@ impl<'b> ResponseHead<'b> {
             }
         }
         self.content_encoding = encoding.unwrap_or(ContentEncoding::Identity);
+        let digits = framing.digits();
         let framing = framing.framing(self.version)?;
         let mut clean = true;
         self.framing = if self.interim || self.status == 204 {
@@ -161,7 +174,7 @@ impl<'b> ResponseHead<'b> {
         self.keep_alive = clean
             && self.framing != ResponseFraming::UntilClose
             && connection.keeps_alive(self.version);
-        Ok(())
+        Ok(digits)
     }
 }
 
