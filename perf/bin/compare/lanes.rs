@@ -127,7 +127,8 @@ fn trial(name: impl Into<String>, scenery: Scenery, sides: Vec<Side>) -> Trial {
     }
 }
 
-fn of_connections(connections: usize) -> String {
+/// The name of a trial over so many connections.
+pub fn of_connections(connections: usize) -> String {
     format!(
         "{connections} connection{}",
         if connections == 1 { "" } else { "s" }

@@ -83,6 +83,32 @@ pub fn cell(
     }
 }
 
+/// Puts a proxy under a side's load for some time. Nothing is measured; failures are told.
+pub fn under_load(
+    side: &Side,
+    proxy: &Proxy,
+    stage: &Stage,
+    time: Duration,
+) -> Result<(), Box<dyn Error>> {
+    let Work::Load { mix, pace, .. } = &side.work else {
+        return Err("there is no load in an idle lane".into());
+    };
+    let plan = plan(
+        &mix.parse()?,
+        arrival(*pace, side.cores, None)?,
+        proxy,
+        stage,
+    );
+    let found = stage.run(&Plan {
+        duration: time,
+        ..plan
+    })?;
+    if found.failed > 0 || found.ok == 0 {
+        return Err(format!("{} requests failed, {} succeeded", found.failed, found.ok).into());
+    }
+    Ok(())
+}
+
 /// The rate that a proxy reaches in a closed loop, in requests a second.
 pub fn maximum_rate(
     mix: &str,
