@@ -180,13 +180,15 @@ fn mixed(rate_per_s: f64) -> Lane {
         upstream: Upstream::Fewer,
         ..side(Who::Subject, "cached", "defaults", work())
     };
+    // The subject follows the chain's head, with calls that are in the mix too, also while others are measured.
+    let nearly = |who, note| Side {
+        upstream: Upstream::Nearly,
+        ..side(who, "forward", note, work())
+    };
     let sides = vec![
-        side(NGINX, "forward", "", work()),
-        side(HAPROXY, "forward", "", work()),
-        Side {
-            upstream: Upstream::Nearly,
-            ..side(Who::Subject, "forward", "nothing kept", work())
-        },
+        nearly(NGINX, ""),
+        nearly(HAPROXY, ""),
+        nearly(Who::Subject, "nothing kept"),
         kept,
     ];
     Lane {
@@ -206,7 +208,12 @@ fn hit() -> Lane {
             upstream: Upstream::Fewer,
             ..side(Who::Subject, "cached", "", work())
         };
-        let sides = vec![side(NGINX, "forward", "", work()), kept];
+        // The subject asks for the head on its own account, also while the peer is measured.
+        let forwarded = Side {
+            upstream: Upstream::Nearly,
+            ..side(NGINX, "forward", "", work())
+        };
+        let sides = vec![forwarded, kept];
         trial(name, Scenery::default(), sides)
     };
     Lane {
