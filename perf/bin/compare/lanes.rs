@@ -127,7 +127,8 @@ fn trial(name: impl Into<String>, scenery: Scenery, sides: Vec<Side>) -> Trial {
     }
 }
 
-fn of_connections(connections: usize) -> String {
+/// The name of a trial over so many connections.
+pub fn of_connections(connections: usize) -> String {
     format!(
         "{connections} connection{}",
         if connections == 1 { "" } else { "s" }
@@ -179,13 +180,15 @@ fn mixed(rate_per_s: f64) -> Lane {
         upstream: Upstream::Fewer,
         ..side(Who::Subject, "cached", "defaults", work())
     };
+    // The subject follows the chain's head, with calls that are in the mix too, also while others are measured.
+    let nearly = |who, note| Side {
+        upstream: Upstream::Nearly,
+        ..side(who, "forward", note, work())
+    };
     let sides = vec![
-        side(NGINX, "forward", "", work()),
-        side(HAPROXY, "forward", "", work()),
-        Side {
-            upstream: Upstream::Nearly,
-            ..side(Who::Subject, "forward", "nothing kept", work())
-        },
+        nearly(NGINX, ""),
+        nearly(HAPROXY, ""),
+        nearly(Who::Subject, "nothing kept"),
         kept,
     ];
     Lane {
@@ -205,7 +208,12 @@ fn hit() -> Lane {
             upstream: Upstream::Fewer,
             ..side(Who::Subject, "cached", "", work())
         };
-        let sides = vec![side(NGINX, "forward", "", work()), kept];
+        // The subject asks for the head on its own account, also while the peer is measured.
+        let forwarded = Side {
+            upstream: Upstream::Nearly,
+            ..side(NGINX, "forward", "", work())
+        };
+        let sides = vec![forwarded, kept];
         trial(name, Scenery::default(), sides)
     };
     Lane {

@@ -10,6 +10,7 @@ mod markdown;
 mod measure;
 mod peer;
 mod plot;
+mod profile;
 mod proxy;
 mod results;
 mod run;
@@ -44,6 +45,8 @@ struct Args {
 enum Command {
     /// Measure lanes and put them into a results folder, in the place of older runs of the same lanes
     Run(RunArgs),
+    /// Sample the subject under the load of `forward`: where its time goes, and a flame graph
+    Flame(FlameArgs),
     /// Make a results folder's page and plots, and the README's table, from its results.json
     Render {
         /// The results folder; the one that the README names unless given
@@ -115,10 +118,39 @@ struct RunArgs {
     into: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
+struct FlameArgs {
+    /// The proxy, NAME=PROGRAM, built with frame pointers
+    #[arg(long)]
+    peer: Wanted,
+    /// Seconds sampled
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Connections: one of the lane's trials
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Where peers' manifests and configurations are
+    #[arg(long, default_value = "perf/peers")]
+    peers_folder: PathBuf,
+    /// Processor of the proxy
+    #[arg(long, default_value_t = 0)]
+    proxy_cpu: usize,
+    /// Processor of the load generator and the providers
+    #[arg(long, default_value_t = 1)]
+    load_cpu: usize,
+    /// The tree that is measured
+    #[arg(long)]
+    commit: Option<String>,
+    /// The results folder; below perf/results, of this day and machine, unless given
+    #[arg(long, value_name = "FOLDER")]
+    into: Option<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Provide { listen, fixtures } => provide(listen, fixtures.as_deref()),
         Command::Run(args) => run(&args),
+        Command::Flame(args) => flame(&args),
         Command::Render { folder, readme } => render_both(folder, &readme),
     };
     match outcome {
@@ -185,14 +217,12 @@ fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
         commit: args.commit.clone(),
         command: options(args),
     };
-    let folder = args.into.clone().unwrap_or_else(|| {
-        let name = format!("{}-{}", machine::today(), machine::kind());
-        Path::new("perf/results").join(name)
-    });
+    let folder = args.into.clone().unwrap_or_else(todays_folder);
     for lane in &lanes {
         let record = run.lane(lane)?;
         let found = Results {
             lanes: vec![record.clone()],
+            profile: None,
         };
         println!("{}", markdown::tables(&found));
         if args.only.is_none() {
@@ -205,6 +235,31 @@ fn run(args: &RunArgs) -> Result<(), Box<dyn Error>> {
         }
     }
     Ok(())
+}
+
+fn flame(args: &FlameArgs) -> Result<(), Box<dyn Error>> {
+    let peer = Peer::find(&args.peers_folder, &args.peer)?;
+    let lane = lanes::lane("forward", Rates::default()).ok_or("there is no lane forward")?;
+    let wanted = lanes::of_connections(args.connections);
+    let trial = lane.trials.iter().find(|trial| trial.name == wanted);
+    let trial = trial.ok_or("the lane forward has no trial of so many connections")?;
+    machine::pin_this_process(args.load_cpu)?;
+    let cpus = [args.proxy_cpu; 2];
+    let time = Duration::try_from_secs_f64(args.seconds)?;
+    let (found, svg) = profile::take(&peer, trial, cpus, time, args.commit.clone())?;
+    let folder = args.into.clone().unwrap_or_else(todays_folder);
+    let mut results = Results::load(&folder)?;
+    results.profile = Some(found);
+    results.save(&folder)?;
+    fs::write(folder.join(format!("{}.svg", markdown::FLAME)), svg)?;
+    render(&folder, &results)?;
+    println!("written to {}", folder.display());
+    Ok(())
+}
+
+fn todays_folder() -> PathBuf {
+    let name = format!("{}-{}", machine::today(), machine::kind());
+    Path::new("perf/results").join(name)
 }
 
 /// The options that matter to whoever repeats a run.

@@ -3,12 +3,18 @@
 
 use crate::lane::{Lane, Measure};
 use crate::lanes::{self, Rates};
+use crate::profile::{Layer, Profile};
 use crate::results::{LaneRecord, Results, SideRecord};
 use crate::summary::{self, Spread};
 use std::fmt::Write as _;
 
 /// Share of waiting for the processor from which a machine is taken to be disturbed.
 const DISTURBED: f64 = 0.05;
+
+/// Parts of a profile below this share are only in their layer's sum.
+const LEAST_SHARE: f64 = 0.001;
+/// Name of the flame graph in a results folder.
+pub const FLAME: &str = "flame-forward";
 
 const METHOD: &str = "Sides in rotation within each round, each proxy alone on its processor, load generator and providers \
 together on another. Median [minimum–maximum] of the rounds; ratios (÷) are of the pairs of one round, to the first side. CPU is \
@@ -27,6 +33,9 @@ pub fn page(results: &Results, plots: &[&str]) -> String {
         if let Some(lane) = lanes::lane(&record.name, Rates::default()) {
             section(&mut text, &lane, record);
         }
+    }
+    if let Some(profile) = &results.profile {
+        profiled(&mut text, profile);
     }
     text += "\nEvery cell is in `results.json`.\n";
     text
@@ -139,6 +148,39 @@ fn commands(text: &mut String, record: &LaneRecord) {
     }
 }
 
+fn profiled(text: &mut String, profile: &Profile) {
+    let commit = profile.commit.as_deref().unwrap_or("unknown");
+    let _ = write!(
+        text,
+        "\n## Where the time goes\n\n{}, {}: {} samples. `{}` on {}, commit {commit}, {}. Copying, hashing and allocation count \
+         as their caller's; shares, not costs: sampling costs too.\n\n![flame graph]({FLAME}.svg)\n\n\
+         | layer | part | share |\n|---|---|---:|\n",
+        profile.proxy,
+        profile.work,
+        profile.samples,
+        profile.command,
+        profile.date,
+        profile.machine
+    );
+    for layer in [Layer::Kernel, Layer::Runtime, Layer::Own, Layer::Other] {
+        let parts = || profile.parts.iter().filter(|part| part.layer == layer);
+        let whole: f64 = parts().map(|part| part.share).sum();
+        if whole == 0.0 {
+            continue;
+        }
+        let name = layer.name();
+        let _ = writeln!(text, "| **{name}** | | **{:.1} %** |", whole * 100.0);
+        for part in parts().filter(|part| part.share >= LEAST_SHARE) {
+            let _ = writeln!(
+                text,
+                "| {name} | `{}` | {:.1} % |",
+                part.name,
+                part.share * 100.0
+            );
+        }
+    }
+}
+
 fn noise(text: &mut String, record: &LaneRecord) {
     let waiting = record.cells.iter();
     let waiting = waiting.filter_map(|cell| cell.figures.get(&Measure::ProxyWaitingShare));
@@ -248,6 +290,7 @@ mod tests {
     fn results() -> Results {
         Results {
             lanes: vec![sample::lane("forward", 10.0)],
+            profile: None,
         }
     }
 
@@ -265,6 +308,17 @@ mod tests {
         assert!(page.contains("`perf/run --lanes forward`") && page.contains("commit abc"));
         assert!(page.contains("| b | this tree | `b --config {config}` | `peers/b.conf` |"));
         assert!(!page.contains("not quiet"));
+    }
+
+    #[test]
+    fn a_profile_has_its_layers_and_their_parts() {
+        let mut results = results();
+        assert!(!page(&results, &[]).contains("Where the time goes"));
+        results.profile = Some(sample::profile());
+        let page = page(&results, &[]);
+        assert!(page.contains("](flame-forward.svg)"));
+        assert!(page.contains("| **kernel** | | **70.0 %** |\n| kernel | `sending` | 40.0 % |"));
+        assert!(page.contains("| own | `own` | 30.0 % |") && !page.contains("**runtime**"));
     }
 
     #[test]

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Time for connections and caches to settle before a cell is measured.
 const SETTLING: Duration = Duration::from_millis(300);
+/// Time between the opening of idle connections and the rest with them.
+const FALLING_SILENT: Duration = Duration::from_secs(3);
 /// Connections opened and closed before the idle ones, so that what a first connection sets up is not counted.
 const FIRST_CONNECTIONS: usize = 16;
 
@@ -81,6 +83,32 @@ pub fn cell(
         }
         Work::Idle { connections } => at_rest(*connections, proxy, common.times.rest),
     }
+}
+
+/// Puts a proxy under a side's load for some time. Nothing is measured; failures are told.
+pub fn under_load(
+    side: &Side,
+    proxy: &Proxy,
+    stage: &Stage,
+    time: Duration,
+) -> Result<(), Box<dyn Error>> {
+    let Work::Load { mix, pace, .. } = &side.work else {
+        return Err("there is no load in an idle lane".into());
+    };
+    let plan = plan(
+        &mix.parse()?,
+        arrival(*pace, side.cores, None)?,
+        proxy,
+        stage,
+    );
+    let found = stage.run(&Plan {
+        duration: time,
+        ..plan
+    })?;
+    if found.failed > 0 || found.ok == 0 {
+        return Err(format!("{} requests failed, {} succeeded", found.failed, found.ok).into());
+    }
+    Ok(())
 }
 
 /// The rate that a proxy reaches in a closed loop, in requests a second.
@@ -235,6 +263,8 @@ fn at_rest(connections: usize, proxy: &Proxy, time: Duration) -> Result<Cell, Bo
     let share_at_rest = share(proxy, time)?;
     let bytes = proportional_bytes(proxy.pid())?;
     let idle = Idle::open(proxy.target(), connections)?;
+    // What a proxy puts away once connections have fallen silent is not rest.
+    std::thread::sleep(FALLING_SILENT);
     let share_with_idle = share(proxy, time)?;
     let more = proportional_bytes(proxy.pid())?.saturating_sub(bytes);
     let alive = idle.alive();

@@ -1,6 +1,7 @@
 //! The proxies that are known: each a folder with a manifest and its configurations, so that this program knows of none
 //! of them by itself. Finds out whether a proxy is there; starts none (`proxy` does).
 
+use crate::profile::Layers;
 use serde::Deserialize;
 use std::error::Error;
 use std::fs;
@@ -22,6 +23,9 @@ struct Manifest {
     command: Vec<String>,
     /// Of its configurations' files, which are named by variant; none where it needs none.
     extension: Option<String>,
+    /// Whose its symbols are, for profiles.
+    #[serde(default)]
+    layers: Layers,
 }
 
 /// A proxy that is there.
@@ -138,6 +142,11 @@ impl Peer {
             .map(|word| word.replace("{program}", &program))
             .collect();
         words.join(" ")
+    }
+
+    /// Whose its symbols are.
+    pub fn layers(&self) -> &Layers {
+        &self.manifest.layers
     }
 
     /// Where its configurations are, for readers of the results.

@@ -3,6 +3,7 @@
 
 use crate::lanes;
 use crate::measure::Cell;
+use crate::profile::Profile;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -12,6 +13,9 @@ use std::path::Path;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Results {
     pub lanes: Vec<LaneRecord>,
+    /// Where the subject's time goes, if that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profile>,
 }
 
 /// One lane as it was measured.

@@ -2,6 +2,7 @@
 
 use crate::lane::Measure;
 use crate::measure::Cell;
+use crate::profile::{Layer, Part, Profile};
 use crate::results::{LaneRecord, Machine, SideRecord};
 use std::collections::BTreeMap;
 
@@ -22,6 +23,29 @@ pub fn cell(round: usize, side: &str, cpu_us: f64) -> Cell {
             (Measure::ProxyWaitingShare, 0.0),
         ]),
         ..Cell::default()
+    }
+}
+
+/// A profile of two layers.
+pub fn profile() -> Profile {
+    let part = |layer, name: &str, share| Part {
+        layer,
+        name: name.to_owned(),
+        share,
+    };
+    Profile {
+        date: "2026-11-23".to_owned(),
+        commit: None,
+        machine: "2core-cpu".to_owned(),
+        proxy: "b".to_owned(),
+        work: "t".to_owned(),
+        command: "perf/run --flame".to_owned(),
+        samples: 100,
+        parts: vec![
+            part(Layer::Kernel, "sending", 0.4),
+            part(Layer::Kernel, "receiving", 0.3),
+            part(Layer::Own, "own", 0.3),
+        ],
     }
 }
 
