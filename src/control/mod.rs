@@ -72,6 +72,9 @@ pub struct Epoch {
     pub shards: usize,
     /// The highest block number of each chain that any shard has shown to a client, by chain index.
     pub heads: Arc<Watermarks>,
+    /// How many calls with an effect each chain has answered, on any shard: what hung on the newest block before such a call is
+    /// out of date after it, wherever it is kept.
+    pub writes: Arc<Watermarks>,
 }
 
 /// What a shard tells the others. Each message stands alone: it may be lost, and a newer one replaces it.
@@ -90,6 +93,8 @@ pub struct OfferedAnswer {
     pub chain: ChainIndex,
     /// The newest block of the chain that the offering shard knew when it kept the answer.
     pub head: u64,
+    /// How many calls with an effect had been answered on the chain when it was kept ([`Epoch::writes`]).
+    pub writes: u64,
     /// What was asked: the cache's key, method and canonical params.
     pub key: Box<[u8]>,
     /// The bytes of the reply's `result`.

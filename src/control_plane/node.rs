@@ -104,6 +104,7 @@ async fn serve(
         dimensions: dimensions.clone(),
         shards: fleet.len(),
         heads: Arc::new(Watermarks::new(config.chains.len())),
+        writes: Arc::new(Watermarks::new(config.chains.len())),
         config,
     });
     let log = start_access_log(&epoch, events, started)?;

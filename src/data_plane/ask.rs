@@ -7,15 +7,17 @@ use engine::cache;
 use engine::fault::{Fault, FaultClass};
 use engine::method;
 use telemetry::{CacheLifetime, CacheStatus, CallOutcome, FlightOutcome, HedgeOutcome};
+use wire::facts::Facts;
 
 use super::asked::Question;
 use super::attempt::{Begun, Streaming};
 use super::cache::Miss;
 use super::call::{LiveCall, Next, Settled};
 use super::flights::{Follow, Joined, Lead, Turn};
-use super::heads;
+use super::heads::{self, Corrected};
 use super::meter::Meter;
 use super::pipeline::{self, Told};
+use super::policies::HeadTold;
 use super::terms::Terms;
 use super::upstream::body::HoldBudget;
 use super::worker::Worker;
@@ -101,7 +103,11 @@ impl<'q> Ask<'q> {
             missed.into_iter().for_each(|why| self.meter.looked_up(why));
             return Way::Lead(None);
         }
-        match self.worker.flights.join(&self.terms.key) {
+        match self
+            .worker
+            .flights
+            .join(&self.terms.key, self.terms.began.seq)
+        {
             Joined::Lead(lead) => {
                 missed.into_iter().for_each(|why| self.meter.looked_up(why));
                 Way::Lead(Some(lead))
@@ -182,6 +188,9 @@ impl<'q> Ask<'q> {
         self.meter.upstream = live.last_upstream();
         self.meter.attempts = live.attempts();
         self.count_hedge(live);
+        if self.question.entry.writes() {
+            self.worker.wrote(self.question.route.chain);
+        }
         if let Settled::Long(begun) = settled {
             if let Some(lead) = lead {
                 lead.close();
@@ -189,13 +198,18 @@ impl<'q> Ask<'q> {
             return Ended::Long(begun);
         }
         if is_result(&settled) {
-            let upstream = self.meter.upstream;
-            let newer = heads::correct(&self.worker, self.question, &mut settled, upstream);
-            if let Some(number) = newer {
-                let asked = heads::ask_by_number(&self.worker, self.question, number, budget);
-                settled = Box::pin(asked).await.unwrap_or(settled);
+            let mut facts = self.facts_of(&settled);
+            let (worker, question) = (&self.worker, self.question);
+            match heads::correct(worker, question, &settled, &facts, self.meter.upstream) {
+                Corrected::Nothing => (),
+                Corrected::By(made) => settled = made,
+                Corrected::Behind(number) => {
+                    let asked = heads::ask_by_number(worker, question, number, budget);
+                    settled = Box::pin(asked).await.unwrap_or(settled);
+                    facts = self.facts_of(&settled);
+                }
             }
-            self.keep(&settled);
+            self.keep(&settled, &facts);
         }
         match lead {
             Some(lead) => self.land(lead, settled),
@@ -252,8 +266,19 @@ impl<'q> Ask<'q> {
         }
     }
 
+    /// What a result says of itself, where anybody wants to know.
+    fn facts_of(&self, settled: &Settled) -> Facts {
+        let tells = matches!(self.question.entry.tells, HeadTold::Block | HeadTold::Own);
+        match settled {
+            Settled::Answer { answer, .. } if tells || self.terms.keeps.is_ok() => answer
+                .result()
+                .map_or(Facts::default(), wire::facts::result_facts),
+            _ => Facts::default(),
+        }
+    }
+
     /// Keeps a result, if it may be.
-    fn keep(&self, settled: &Settled) {
+    fn keep(&self, settled: &Settled, facts: &Facts) {
         let Settled::Answer {
             answer,
             fault: None,
@@ -267,7 +292,6 @@ impl<'q> Ask<'q> {
         };
         let chain = self.question.route.chain;
         let entry = &self.question.entry;
-        let facts = wire::facts::result_facts(result);
         let said = cache::Answer {
             null: facts.null,
             empty: facts.empty,

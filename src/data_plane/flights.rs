@@ -33,6 +33,8 @@ pub struct Flights<T> {
 struct Flight<T> {
     key: RefCell<Vec<u8>>,
     hash: Cell<u64>,
+    /// The head at which it began.
+    height: Cell<u64>,
     state: RefCell<State<T>>,
     /// Whether anybody follows; the leader's exchange looks at it.
     followed: Cell<bool>,
@@ -80,17 +82,23 @@ impl<T> Flights<T> {
         })
     }
 
-    /// Joins the flight of this key, or begins one.
-    pub fn join(self: &Rc<Self>, key: &[u8]) -> Joined<T> {
+    /// Joins the flight of this key, or begins one. A flight that began at another `height` ([`ChainHead::seq`]) is not joined:
+    /// its answer may be one that the caller knows to be out of date.
+    ///
+    /// [`ChainHead::seq`]: engine::head::ChainHead::seq
+    pub fn join(self: &Rc<Self>, key: &[u8], height: u64) -> Joined<T> {
         let hash = self.hasher.hash_one(key);
         let mut table = self.table.borrow_mut();
-        if let Some(flight) = table.find(hash, |flight| *flight.key.borrow() == key) {
+        let same =
+            |flight: &Rc<Flight<T>>| flight.height.get() == height && *flight.key.borrow() == key;
+        if let Some(flight) = table.find(hash, same) {
             let flight = flight.clone();
             drop(table);
             return Joined::Follow(self.follow(flight));
         }
         let flight = self.blank();
         flight.hash.set(hash);
+        flight.height.set(height);
         flight.key.borrow_mut().extend_from_slice(key);
         table.insert_unique(hash, flight.clone(), |flight| flight.hash.get());
         Joined::Lead(self.lead(flight))
@@ -134,6 +142,7 @@ impl<T> Flights<T> {
             Rc::new(Flight {
                 key: RefCell::new(Vec::new()),
                 hash: Cell::new(0),
+                height: Cell::new(0),
                 state: RefCell::new(State::Flying),
                 followed: Cell::new(false),
                 followers: Cell::new(0),
@@ -342,19 +351,35 @@ mod tests {
     }
 
     #[test]
+    fn one_of_another_height_is_not_joined() {
+        let flights = Flights::<u32>::new();
+        let old = lead(flights.join(b"a", 1));
+        let new = lead(flights.join(b"a", 2));
+        let mut late = follow(flights.join(b"a", 2));
+        old.land(Rc::new(1));
+        assert!(
+            now(&mut late).is_none(),
+            "the old one's answer is not for it"
+        );
+        new.land(Rc::new(2));
+        assert_eq!(landed(now(&mut late)), 2);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
     fn followers_get_what_the_leader_lands_and_the_next_asks_anew() {
         let flights = Flights::new();
-        let leader = lead(flights.join(b"a"));
+        let leader = lead(flights.join(b"a", 0));
         assert!(!leader.is_followed());
-        let mut one = follow(flights.join(b"a"));
-        let mut two = follow(flights.join(b"a"));
-        let other = lead(flights.join(b"b"));
+        let mut one = follow(flights.join(b"a", 0));
+        let mut two = follow(flights.join(b"a", 0));
+        let other = lead(flights.join(b"b", 0));
         assert_eq!((leader.followers(), other.followers()), (2, 0));
         assert!(now(&mut one).is_none());
         leader.land(Rc::new(7));
         assert_eq!(landed(now(&mut one)), 7);
         assert_eq!(landed(now(&mut two)), 7);
-        drop(lead(flights.join(b"a")));
+        drop(lead(flights.join(b"a", 0)));
         drop(other);
         assert!(flights.is_empty());
     }
@@ -362,15 +387,15 @@ mod tests {
     #[test]
     fn a_leader_that_leaves_strands_nobody() {
         let flights = Flights::new();
-        let leader = lead(flights.join(b"a"));
-        let mut one = follow(flights.join(b"a"));
-        let mut two = follow(flights.join(b"a"));
+        let leader = lead(flights.join(b"a", 0));
+        let mut one = follow(flights.join(b"a", 0));
+        let mut two = follow(flights.join(b"a", 0));
         drop(leader);
         let Some(Turn::Lead(second)) = now(&mut two) else {
             panic!("the first that looks leads");
         };
         assert!(now(&mut one).is_none(), "and only that one");
-        let mut late = follow(flights.join(b"a"));
+        let mut late = follow(flights.join(b"a", 0));
         second.land(Rc::new(9));
         assert_eq!(landed(now(&mut one)), 9);
         assert_eq!(landed(now(&mut late)), 9);
@@ -380,20 +405,20 @@ mod tests {
     #[test]
     fn an_orphan_that_everybody_leaves_is_gone() {
         let flights = Flights::new();
-        let leader = lead(flights.join(b"a"));
-        let one = follow(flights.join(b"a"));
+        let leader = lead(flights.join(b"a", 0));
+        let one = follow(flights.join(b"a", 0));
         drop(leader);
         assert_eq!(flights.len(), 1);
         drop(one);
         assert!(flights.is_empty());
-        drop(lead(flights.join(b"a")));
+        drop(lead(flights.join(b"a", 0)));
     }
 
     #[test]
     fn a_leader_on_its_own_way_sends_its_followers_on_theirs() {
         let flights = Flights::new();
-        let leader = lead(flights.join(b"a"));
-        let mut one = follow(flights.join(b"a"));
+        let leader = lead(flights.join(b"a", 0));
+        let mut one = follow(flights.join(b"a", 0));
         leader.close();
         assert!(matches!(now(&mut one), Some(Turn::Alone)));
         assert!(flights.is_empty());
@@ -402,8 +427,8 @@ mod tests {
     #[test]
     fn a_follower_may_leave_at_any_time() {
         let flights = Flights::new();
-        let leader = lead(flights.join(b"a"));
-        let mut one = follow(flights.join(b"a"));
+        let leader = lead(flights.join(b"a", 0));
+        let mut one = follow(flights.join(b"a", 0));
         assert!(now(&mut one).is_none());
         drop(one);
         assert_eq!(leader.followers(), 0);
@@ -417,14 +442,14 @@ mod tests {
         let flights: Rc<Flights<u32>> = Flights::new();
         for _ in 0..3 {
             let leads: Vec<_> = (0..MAX_SPARE as u32 + 10)
-                .map(|n| lead(flights.join(&n.to_le_bytes())))
+                .map(|n| lead(flights.join(&n.to_le_bytes(), 0)))
                 .collect();
             for one in leads {
                 one.land(Rc::new(0));
             }
         }
         assert_eq!(flights.spare.borrow().len(), MAX_SPARE);
-        drop(lead(flights.join(&[0; MAX_SPARE_KEY_BYTES * 2])));
+        drop(lead(flights.join(&[0; MAX_SPARE_KEY_BYTES * 2], 0)));
         assert!(
             flights
                 .spare

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use engine::block::BlockRef;
 use engine::head::HeadKind;
-use engine::index::ChainIndex;
+use engine::index::UpstreamIndex;
 use engine::shard::ProbeResult;
 use telemetry::{HeadPoll, PollOutcome};
-use wire::response::{Reply, parse_reply};
+use wire::facts::Facts;
 
 use super::asked::Question;
 use super::attempt::Streaming;
@@ -17,18 +17,14 @@ use super::call::{LiveCall, Settled};
 use super::policies::HeadTold;
 use super::terms::Terms;
 use super::upstream::Upstream;
+use super::upstream::aside::{self, Said};
 use super::upstream::body::HoldBudget;
-use super::upstream::exchange::{AnswerLimits, Outgoing, Reached, Received, exchange};
 use super::upstream::judge::{Answer, Bytes, Kind};
 use super::worker::Worker;
 use crate::control::{Gossip, OfferedAnswer, Probe};
 
 /// A block without its transactions' bodies is some kilobytes, with the hashes of many thousand transactions a few hundred.
-const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
-    hold_bytes: 1 << 20,
-    share_bytes: 1 << 20,
-    max_response_bytes: 1 << 20,
-};
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// The longest that one question may take.
 const POLL_TIMEOUT_NS: u64 = 5_000_000_000;
@@ -93,48 +89,19 @@ const fn outcome_of(seen: &ProbeResult) -> PollOutcome {
     }
 }
 
-/// Asks one upstream for one head.
+/// Asks one upstream for one head. A node that does not know the tag says so in an error, or with `null`.
 async fn poll(upstream: &Upstream, kind: HeadKind) -> ProbeResult {
-    let id = upstream.take_ids(1);
-    let mut payload = rt::take_buffer();
     let (method, params): (&[u8], Option<&[u8]>) = match kind {
         HeadKind::Newest => (b"eth_blockNumber", None),
         HeadKind::Safe => (b"eth_getBlockByNumber", Some(b"[\"safe\",false]")),
         HeadKind::Finalized => (b"eth_getBlockByNumber", Some(b"[\"finalized\",false]")),
     };
-    wire::splice::write_call(&mut payload, id, method, params);
-    let budget = HoldBudget::new(ANSWER_LIMITS.max_response_bytes);
-    let outgoing = Outgoing {
-        payload: &payload,
-        fresh_only: false,
-        stream_id: None,
-        hold_on: None,
-        budget: &budget,
-    };
-    let reached = Reached::default();
-    let until_ns = rt::now().saturating_add(POLL_TIMEOUT_NS);
-    let asked = exchange(upstream, &outgoing, &ANSWER_LIMITS, &reached);
-    let seen = match rt::timeout_at(until_ns, asked).await {
-        Ok(Ok(Received::Whole { facts, body })) => read(kind, facts.status, &body, id),
-        _ => ProbeResult::HeadFailed(kind),
-    };
-    rt::recycle(payload);
-    seen
-}
-
-/// What an answer says of a head. A node that does not know the tag says so in an error, or with `null`.
-fn read(kind: HeadKind, status: u16, body: &[u8], id: u64) -> ProbeResult {
-    let number = match parse_reply(body, id) {
-        Ok(Reply::Result { result, .. }) => match kind {
-            HeadKind::Newest => quantity(result.of(body)),
-            HeadKind::Safe | HeadKind::Finalized => {
-                wire::facts::result_facts(result.of(body)).block_number
-            }
-        },
-        Ok(Reply::Error(_)) if status == 200 && kind != HeadKind::Newest => {
-            return ProbeResult::HeadUnknown(kind);
-        }
-        _ => None,
+    let number = match aside::ask(upstream, method, params, MAX_ANSWER_BYTES, POLL_TIMEOUT_NS).await
+    {
+        Said::Result(result) if kind == HeadKind::Newest => wire::quantity::parse_quoted(&result),
+        Said::Result(result) => wire::facts::result_facts(&result).block_number,
+        Said::Error if kind != HeadKind::Newest => return ProbeResult::HeadUnknown(kind),
+        Said::Error | Said::Nothing => None,
     };
     match (number, kind) {
         (None, _) => ProbeResult::HeadFailed(kind),
@@ -144,43 +111,57 @@ fn read(kind: HeadKind, status: u16, body: &[u8], id: u64) -> ProbeResult {
     }
 }
 
-/// A quantity as a JSON string.
-fn quantity(raw: &[u8]) -> Option<u64> {
-    let text = raw.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    wire::quantity::parse_padded(text)
+/// What to give in place of a result.
+pub enum Corrected {
+    /// The result itself.
+    Nothing,
+    /// This one, made here.
+    By(Settled),
+    /// What is said of the block of this number: the newest block that came is behind.
+    Behind(u64),
 }
 
-/// Holds a result against the head that clients have been told: what they see does not go back. A number that is behind is
-/// raised; of a newest block that is behind the number is given that should be asked for in its place.
+/// Holds a result against the head that clients have been told: what they see does not go back. A block that a result names, and
+/// that is newer, raises the head.
 pub fn correct(
     worker: &Worker,
     question: &Question<'_>,
-    settled: &mut Settled,
-    upstream: Option<engine::index::UpstreamIndex>,
-) -> Option<u64> {
-    let Settled::Answer { answer, .. } = &*settled else {
-        return None;
-    };
-    let said = match question.entry.tells {
-        HeadTold::Nothing => return None,
-        HeadTold::Number => quantity(answer.result()?),
-        HeadTold::Block if question.block == BlockRef::Latest => {
-            wire::facts::result_facts(answer.result()?).block_number
+    settled: &Settled,
+    facts: &Facts,
+    upstream: Option<UpstreamIndex>,
+) -> Corrected {
+    let chain = question.route.chain;
+    let (tells, latest) = (question.entry.tells, question.block == BlockRef::Latest);
+    let said = match (tells, settled) {
+        (HeadTold::Nothing, _) => None,
+        (HeadTold::Number, Settled::Answer { answer, .. }) => {
+            answer.result().and_then(wire::quantity::parse_quoted)
         }
-        HeadTold::Block => return None,
-    }?;
-    let served = worker.answer_block_number(question.route.chain, upstream?, said);
-    if served == said {
-        return None;
+        _ => facts.block_number,
+    };
+    let (Some(said), Some(upstream)) = (said, upstream) else {
+        return Corrected::Nothing;
+    };
+    match tells {
+        HeadTold::Number => {
+            let served = worker.answer_block_number(chain, upstream, said);
+            if served == said {
+                return Corrected::Nothing;
+            }
+            let mut number = vec![b'"'];
+            wire::quantity::write(&mut number, served);
+            number.push(b'"');
+            Corrected::By(made(number))
+        }
+        HeadTold::Block if latest => match worker.answer_block_number(chain, upstream, said) {
+            served if served == said => Corrected::Nothing,
+            served => Corrected::Behind(served),
+        },
+        HeadTold::Nothing | HeadTold::Block | HeadTold::Own => {
+            worker.show_block(chain, upstream, said);
+            Corrected::Nothing
+        }
     }
-    if question.entry.tells == HeadTold::Block {
-        return Some(served);
-    }
-    let mut number = vec![b'"'];
-    wire::quantity::write(&mut number, served);
-    number.push(b'"');
-    *settled = made(number);
-    None
 }
 
 /// A result that was made here.
@@ -219,7 +200,7 @@ pub async fn ask_by_number(
 /// Offers a kept answer about the newest block to the other shards, which would ask for the same.
 pub fn offer(worker: &Worker, question: &Question<'_>, terms: &Terms, result: &[u8]) {
     let of_head = match question.entry.tells {
-        HeadTold::Nothing => false,
+        HeadTold::Nothing | HeadTold::Own => false,
         HeadTold::Number => true,
         HeadTold::Block => question.block == BlockRef::Latest,
     };
@@ -231,16 +212,17 @@ pub fn offer(worker: &Worker, question: &Question<'_>, terms: &Terms, result: &[
         Gossip::Answer(Arc::new(OfferedAnswer {
             chain,
             head: number,
+            writes: worker.writes(chain),
             key: terms.key.as_slice().into(),
             result: result.into(),
         }))
     });
 }
 
-/// Takes an answer that another shard offers, if it is about the head that this shard knows.
+/// Takes an answer that another shard offers, if it is about the head that this shard knows and nothing was written since.
 pub fn take_offer(worker: &Worker, offered: &OfferedAnswer) {
     let head = worker.chain_head(offered.chain);
-    if head.newest != Some(offered.head) {
+    if head.newest != Some(offered.head) || worker.writes(offered.chain) != offered.writes {
         return;
     }
     let lifetime = engine::cache::Lifetime::Head {
@@ -253,11 +235,4 @@ pub fn take_offer(worker: &Worker, offered: &OfferedAnswer) {
     if keeps {
         worker.cache.keep(&offered.key, &offered.result, lifetime);
     }
-}
-
-/// Whether heads of this chain are followed at all.
-pub fn follows(worker: &Worker, chain: ChainIndex) -> bool {
-    worker
-        .configured(chain)
-        .is_some_and(|chain| chain.heads.enabled)
 }

@@ -39,11 +39,18 @@ pub enum HeadTold {
     Nothing,
     /// Its number (`eth_blockNumber`).
     Number,
-    /// The newest block, if that was asked for (`eth_getBlockByNumber`).
+    /// The newest block, if that was asked for, and else what [`Self::Own`] does (`eth_getBlockByNumber`).
     Block,
+    /// That a block is there: its own `blockNumber` or `number`, or its elements'.
+    Own,
 }
 
 impl MethodEntry {
+    /// May a call of it change what reads say? A node's own filters are no part of that.
+    pub fn writes(&self) -> bool {
+        self.effect != Effect::None && self.filter == FilterRole::None
+    }
+
     /// Of a chain that does not exist: nothing is served.
     pub const UNKNOWN: Self = Self {
         id: MethodId::OTHER,
@@ -92,6 +99,14 @@ impl Policies {
                 tells: match name {
                     "eth_blockNumber" => HeadTold::Number,
                     "eth_getBlockByNumber" => HeadTold::Block,
+                    "eth_getBlockByHash"
+                    | "eth_getBlockReceipts"
+                    | "eth_getLogs"
+                    | "eth_getTransactionByBlockHashAndIndex"
+                    | "eth_getTransactionByBlockNumberAndIndex"
+                    | "eth_getTransactionByHash"
+                    | "eth_getTransactionReceipt"
+                    | "eth_sendRawTransactionSync" => HeadTold::Own,
                     _ => HeadTold::Nothing,
                 },
             });

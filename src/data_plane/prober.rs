@@ -5,24 +5,18 @@ use std::rc::Rc;
 
 use engine::chain::ChainId;
 use engine::shard::ProbeResult;
-use wire::response::{Reply, parse_reply};
 
 use super::snapshot::nanos;
 use super::upstream::Upstream;
-use super::upstream::body::HoldBudget;
-use super::upstream::exchange::{AnswerLimits, Outgoing, Reached, Received, exchange};
+use super::upstream::aside::{self, Said};
 use super::worker::Worker;
 use crate::control::{Probe, Report, ReportLane};
 
 /// An answer to a probe is a number; more is refused.
-const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
-    hold_bytes: 64 * 1024,
-    share_bytes: 64 * 1024,
-    max_response_bytes: 64 * 1024,
-};
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// The longest that one probe may take.
-const PROBE_TIMEOUT_NS: u64 = 5_000_000_000;
+const TIMEOUT_NS: u64 = 5_000_000_000;
 
 /// How often it is looked whether a name has been resolved; nothing is sent.
 const LOOK_EVERY_NS: u64 = 50_000_000;
@@ -75,36 +69,10 @@ fn tell(worker: &Worker, upstream: &Upstream, reports: &ReportLane, seen: ProbeR
 
 /// Asks one upstream which chain it is of.
 async fn ask(upstream: &Upstream) -> ProbeResult {
-    let id = upstream.take_ids(1);
-    let mut payload = Vec::new();
-    wire::splice::write_call(&mut payload, id, b"eth_chainId", None);
-    let budget = HoldBudget::new(ANSWER_LIMITS.max_response_bytes);
-    let outgoing = Outgoing {
-        payload: &payload,
-        fresh_only: false,
-        stream_id: None,
-        hold_on: None,
-        budget: &budget,
-    };
-    let reached = Reached::default();
-    let answer = rt::timeout_at(
-        rt::now().saturating_add(PROBE_TIMEOUT_NS),
-        exchange(upstream, &outgoing, &ANSWER_LIMITS, &reached),
-    )
-    .await;
-    match answer {
-        Ok(Ok(Received::Whole { body, .. })) => {
-            number(&body, id).map_or(ProbeResult::Failed, |n| ProbeResult::ChainId(ChainId(n)))
-        }
-        _ => ProbeResult::Failed,
+    let asked = aside::ask(upstream, b"eth_chainId", None, MAX_ANSWER_BYTES, TIMEOUT_NS);
+    match asked.await {
+        Said::Result(result) => wire::quantity::parse_quoted(&result)
+            .map_or(ProbeResult::Failed, |n| ProbeResult::ChainId(ChainId(n))),
+        Said::Error | Said::Nothing => ProbeResult::Failed,
     }
-}
-
-/// The quantity that is the result of this body.
-fn number(body: &[u8], id: u64) -> Option<u64> {
-    let Ok(Reply::Result { result, .. }) = parse_reply(body, id) else {
-        return None;
-    };
-    let text = result.of(body).strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    wire::quantity::parse_padded(text)
 }

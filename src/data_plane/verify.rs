@@ -3,24 +3,17 @@
 
 use engine::fault::{Fault, FaultClass};
 use engine::method::Effect;
-use wire::response::{Reply, parse_reply};
-use wire::splice;
 
 use super::asked::Question;
 use super::transaction;
 use super::upstream::Upstream;
-use super::upstream::body::HoldBudget;
-use super::upstream::exchange::{AnswerLimits, Outgoing, Reached, Received, exchange};
+use super::upstream::aside::{self, Said};
 
 /// The longest that the question may take.
 const TIMEOUT_NS: u64 = 3_000_000_000;
 
 /// A transaction with a large call data is at most a few hundred kilobytes.
-const ANSWER_LIMITS: AnswerLimits = AnswerLimits {
-    hold_bytes: 1 << 20,
-    share_bytes: 1 << 20,
-    max_response_bytes: 1 << 20,
-};
+const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// Whether a call that ended so, after so many attempts, may have been carried out by an earlier one.
 pub fn is_in_doubt(question: &Question<'_>, fault: &Fault, attempts: u16) -> bool {
@@ -37,30 +30,15 @@ pub async fn known_hash(question: &Question<'_>, upstream: &Upstream) -> Option<
     let mut by_hash = vec![b'['];
     by_hash.extend_from_slice(&hash);
     by_hash.push(b']');
-    let id = upstream.take_ids(1);
-    let mut payload = Vec::new();
-    splice::write_call(
-        &mut payload,
-        id,
+    let asked = aside::ask(
+        upstream,
         b"eth_getTransactionByHash",
         Some(&by_hash),
+        MAX_ANSWER_BYTES,
+        TIMEOUT_NS,
     );
-    let budget = HoldBudget::new(ANSWER_LIMITS.max_response_bytes);
-    let outgoing = Outgoing {
-        payload: &payload,
-        fresh_only: false,
-        stream_id: None,
-        hold_on: None,
-        budget: &budget,
-    };
-    let reached = Reached::default();
-    let until_ns = rt::now().saturating_add(TIMEOUT_NS);
-    let asked = exchange(upstream, &outgoing, &ANSWER_LIMITS, &reached);
-    let Ok(Ok(Received::Whole { body, .. })) = rt::timeout_at(until_ns, asked).await else {
-        return None;
-    };
-    match parse_reply(&body, id) {
-        Ok(Reply::Result { result, .. }) if result.of(&body) != b"null" => Some(hash.to_vec()),
+    match asked.await {
+        Said::Result(result) if result != b"null" => Some(hash.to_vec()),
         _ => None,
     }
 }

@@ -92,6 +92,8 @@ pub struct Worker {
     notes_dropped: Cell<u64>,
     accept_pauses: Cell<u64>,
     evictions: Cell<u64>,
+    /// [`Epoch::writes`] as this shard last saw them, by chain.
+    writes_seen: Box<[Cell<u64>]>,
     pub(super) drain: Drain,
 }
 
@@ -157,6 +159,7 @@ impl Worker {
             notes_dropped: Cell::new(0),
             accept_pauses: Cell::new(0),
             evictions: Cell::new(0),
+            writes_seen: epoch.config.chains.iter().map(|_| Cell::new(0)).collect(),
             drain: Drain::default(),
             epoch,
         })
@@ -179,6 +182,7 @@ impl Worker {
 
     /// The chain's head as clients have been told it, by this shard or another.
     pub fn chain_head(&self, chain: ChainIndex) -> ChainHead {
+        self.notice_writes(chain);
         let mark = self.served(chain).map_or(0, Watermark::get);
         let engine = self.engine.borrow();
         if Mark(mark) <= engine.head_mark(chain) {
@@ -214,6 +218,39 @@ impl Worker {
             served.raise(self.engine.borrow().head_mark(chain).0);
         }
         self.tell_news();
+    }
+
+    /// A call with an effect was answered: what is kept of the newest block may be true no longer, here and on every shard.
+    pub fn wrote(&self, chain: ChainIndex) {
+        if let Some(writes) = self.epoch.writes.at(chain.as_usize()) {
+            writes.advance();
+        }
+    }
+
+    /// How many calls with an effect were answered on a chain, by any shard.
+    pub fn writes(&self, chain: ChainIndex) -> u64 {
+        let writes = self.epoch.writes.at(chain.as_usize());
+        writes.map_or(0, Watermark::get)
+    }
+
+    fn notice_writes(&self, chain: ChainIndex) {
+        let writes = self.writes(chain);
+        let seen = self.writes_seen.get(chain.as_usize());
+        if seen.is_some_and(|seen| seen.replace(writes) != writes) {
+            self.engine.borrow_mut().outdate_head(chain);
+        }
+    }
+
+    /// A client is shown a result that names this block. The head that clients are told is not below it from now on; where the
+    /// number is not believed, nothing that was kept before is given out at least.
+    pub fn show_block(&self, chain: ChainIndex, upstream: UpstreamIndex, number: u64) {
+        let newest = self.engine.borrow().chain_head(chain).newest;
+        if newest.is_some_and(|newest| number <= newest) {
+            return;
+        }
+        if self.answer_block_number(chain, upstream, number) < number {
+            self.engine.borrow_mut().outdate_head(chain);
+        }
     }
 
     fn served(&self, chain: ChainIndex) -> Option<&Watermark> {

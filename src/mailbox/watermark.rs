@@ -32,6 +32,11 @@ impl Watermark {
         self.highest.fetch_max(to, Ordering::AcqRel).max(to)
     }
 
+    /// Adds one, for a mark that counts something: whoever reads it after this returned reads another number than before.
+    pub fn advance(&self) {
+        self.highest.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// The maximum so far; 0 before the first.
     pub fn get(&self) -> u64 {
         self.highest.load(Ordering::Acquire)
@@ -90,6 +95,8 @@ mod tests {
         mark.reset_to(3);
         assert_eq!(mark.get(), 3);
         assert_eq!(mark.raise(4), 4);
+        mark.advance();
+        assert_eq!(mark.get(), 5);
     }
 
     #[test]

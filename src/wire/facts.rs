@@ -66,7 +66,7 @@ impl Said {
     fn read(value: &[u8]) -> Self {
         let number = match value {
             b"null" => return Self::Null,
-            [b'"', text @ .., b'"'] => quantity::parse_padded(text),
+            [b'"', ..] => quantity::parse_quoted(value),
             [b'0'..=b'9', ..] => core::str::from_utf8(value)
                 .ok()
                 .and_then(|digits| digits.parse().ok()),

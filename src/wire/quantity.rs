@@ -63,6 +63,15 @@ pub fn parse_padded(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// Parses a JSON string with such a quantity in it, as results have it.
+#[must_use]
+pub fn parse_quoted(raw: &[u8]) -> Option<u64> {
+    match raw {
+        [b'"', text @ .., b'"'] => parse_padded(text),
+        _ => None,
+    }
+}
+
 /// Parses 32 bytes: `0x` and 64 hex digits.
 #[must_use]
 pub fn parse_hash(text: &[u8]) -> Option<[u8; 32]> {

@@ -2,6 +2,7 @@
 //! judgement. It never chooses an upstream.
 
 pub mod arrived;
+pub mod aside;
 pub mod body;
 pub mod dial;
 pub mod exchange;

@@ -41,7 +41,7 @@ pub struct ChainHead {
     pub safe: Option<u64>,
     /// A block that is final, and not above `newest`. It does not go back within an era.
     pub finalized: Option<u64>,
-    /// Grows whenever `newest` or `era` changes. Of this shard only: other shards count otherwise.
+    /// Grows whenever `newest` or `era` changes, or what the newest block says may have. Of this shard only: other shards count otherwise.
     pub seq: u64,
     /// How often the chain was reset (a test chain that was set back). Blocks of another era are blocks of another chain.
     pub era: u32,

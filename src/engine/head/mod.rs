@@ -243,6 +243,11 @@ impl Heads {
         }
     }
 
+    /// What hangs on the newest block is out of date, although its number may be the same.
+    pub fn outdate(&mut self) {
+        self.served.seq += 1;
+    }
+
     /// What a client is told of an upstream's `eth_blockNumber`.
     pub fn answer(&mut self, upstream: UpstreamIndex, answered: u64, now: Instant) -> u64 {
         if !self.config.enabled || upstream.as_usize() >= self.heights.len() {

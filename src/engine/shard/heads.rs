@@ -64,6 +64,15 @@ impl Shard {
         }
     }
 
+    /// A call with an effect was answered, or a client was shown a block that we do not believe in yet: whatever was kept of the
+    /// newest block is not to be given any more ([`ChainHead::seq`] grows). A chain that mines when it is written to, as test
+    /// chains do, has moved before anybody polls.
+    pub fn outdate_head(&mut self, chain: ChainIndex) {
+        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
+            state.heads.outdate();
+        }
+    }
+
     /// What a client that asked for `eth_blockNumber` is told when this upstream answered `answered`: never less than
     /// the served head. A plausible higher answer raises the served head; of an implausible one the served head is told.
     ///

@@ -17,6 +17,16 @@ fn the_served_head_does_not_go_back_and_says_when_it_moves() {
 }
 
 #[test]
+fn what_hangs_on_the_head_can_be_out_of_date_at_the_same_height() {
+    let mut heads = running(1);
+    let before = heads.head();
+    heads.outdate();
+    let after = heads.head();
+    assert!(after.seq > before.seq);
+    assert_eq!((after.newest, after.era), (before.newest, before.era));
+}
+
+#[test]
 fn the_second_of_three_decides_and_of_two_the_higher() {
     let mut heads = heads(3);
     heads.newest(A, 100, ms(1));
