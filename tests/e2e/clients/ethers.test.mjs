@@ -22,13 +22,17 @@ const failure = (promise) => promise.then(() => assert.fail('it did not fail'), 
 function suite(title, { churn, strategy }) {
   describe(title, { timeout: 240_000 }, () => {
     let rig, provider, wallet, counter;
+    // One that is not destroyed polls on, and this process would not end: not after a test that failed, either.
+    const providers = [];
 
     /** A provider that gives up at the first failure, so that what the proxy lets through is seen. */
     function connect(options) {
       const request = new FetchRequest(rig.url);
       request.timeout = 20_000;
       request.retryFunc = async () => false;
-      return new JsonRpcProvider(request, undefined, { pollingInterval: 50, cacheTimeout: -1, ...options });
+      const connected = new JsonRpcProvider(request, undefined, { pollingInterval: 50, cacheTimeout: -1, ...options });
+      providers.push(connected);
+      return connected;
     }
 
     before(async () => {
@@ -42,7 +46,7 @@ function suite(title, { churn, strategy }) {
 
     after(async () => {
       const { kills } = rig;
-      provider.destroy();
+      for (const connected of providers) connected.destroy();
       await rig.stop();
       if (churn) assert.ok(kills >= 5, `the nodes were killed ${kills} times only: nothing was shown`);
     });
@@ -139,7 +143,6 @@ function suite(title, { churn, strategy }) {
       for (const step of steps) await add(step);
       await until('all events', () => steps.every((step) => seen.includes(BigInt(step))));
       assert.deepEqual(seen, steps.map(BigInt));
-      listening.destroy();
     });
 
     test('a node\'s filter answers through the proxy until it is uninstalled', { skip: churn }, async () => {
@@ -152,7 +155,6 @@ function suite(title, { churn, strategy }) {
       await until('the log', async () => {
         const other = connect();
         changes.push(...(await other.send('eth_getFilterChanges', [filter])).map(({ transactionHash }) => transactionHash));
-        other.destroy();
         return changes.includes(hash);
       });
       assert.equal(changes.filter((change) => change === hash).length, 1);
@@ -194,7 +196,6 @@ function suite(title, { churn, strategy }) {
       assert.equal(answers[1].error.code, -32602);
       assert.equal(answers[2], null);
       assert.deepEqual(answers.slice(3).map(({ number }) => Number(number)), Array.from({ length: 60 }, (_, block) => block % 2));
-      batched.destroy();
     }));
   });
 }
