@@ -1,6 +1,7 @@
 //! One call's life: what is asked, which attempts were made, what came of them. It belongs to the driver, which hands it back to the
 //! shard with every event; it holds no policy and decides nothing by itself.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::block::Height;
@@ -161,8 +162,9 @@ pub struct Call {
     pub(crate) replaced_connection: bool,
     /// One upstream was refused for its account in this call; a second refusal is the call's doing.
     pub(crate) refused: bool,
-    attempts: [Attempt; MAX_CALL_ATTEMPTS],
-    attempt_count: usize,
+    /// Most calls make one.
+    first_attempt: Option<Attempt>,
+    later_attempts: Vec<Attempt>,
     /// Attempts that the driver has not been told to send yet, a bit each.
     to_dispatch: u8,
     /// Attempts that the driver has not been told to give up yet, a bit each.
@@ -267,15 +269,13 @@ impl Call {
     /// How many attempts it has made.
     #[must_use]
     pub const fn attempts_made(&self) -> usize {
-        self.attempt_count
+        self.first_attempt.is_some() as usize + self.later_attempts.len()
     }
 
     /// Where an attempt was sent.
     #[must_use]
     pub fn upstream_of(&self, attempt: AttemptId) -> Option<UpstreamIndex> {
-        self.attempts()
-            .get(attempt.as_usize())
-            .map(|attempt| attempt.upstream)
+        self.attempt(attempt).map(|attempt| attempt.upstream)
     }
 
     pub(crate) fn new(
@@ -303,8 +303,8 @@ impl Call {
             second_opinion: false,
             replaced_connection: false,
             refused: false,
-            attempts: [Attempt::default(); MAX_CALL_ATTEMPTS],
-            attempt_count: 0,
+            first_attempt: None,
+            later_attempts: Vec::new(),
             to_dispatch: 0,
             to_cancel: 0,
             outcome: None,
@@ -316,26 +316,41 @@ impl Call {
         !(sent && self.request.effect == Effect::NodeWrite)
     }
 
-    pub(crate) fn attempts(&self) -> &[Attempt] {
-        self.attempts.get(..self.attempt_count).unwrap_or(&[])
+    /// All that were made, in order.
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.first_attempt.iter().chain(&self.later_attempts)
+    }
+
+    fn attempt(&self, id: AttemptId) -> Option<&Attempt> {
+        match id.as_usize() {
+            0 => self.first_attempt.as_ref(),
+            position => self.later_attempts.get(position - 1),
+        }
     }
 
     /// Files an attempt under the next ordinal; `None` where the call has made all that it ever can.
     pub(crate) fn add_attempt(&mut self, attempt: Attempt) -> Option<AttemptId> {
-        let slot = self.attempts.get_mut(self.attempt_count)?;
-        *slot = attempt;
-        let id = AttemptId(self.attempt_count as u16);
-        self.attempt_count += 1;
+        let position = self.attempts_made();
+        if position >= MAX_CALL_ATTEMPTS {
+            return None;
+        }
+        if position == 0 {
+            self.first_attempt = Some(attempt);
+        } else {
+            self.later_attempts.push(attempt);
+        }
+        let id = AttemptId(position as u16);
         self.to_dispatch |= bit(id);
         self.tried.insert(attempt.upstream);
         Some(id)
     }
 
     pub(crate) fn live(&mut self, id: AttemptId) -> Option<&mut Attempt> {
-        self.attempts
-            .get_mut(..self.attempt_count)?
-            .get_mut(id.as_usize())
-            .filter(|attempt| attempt.live)
+        let attempt = match id.as_usize() {
+            0 => self.first_attempt.as_mut(),
+            position => self.later_attempts.get_mut(position - 1),
+        };
+        attempt.filter(|attempt| attempt.live)
     }
 
     /// Ends an attempt and gives what it was.
@@ -349,7 +364,6 @@ impl Call {
     pub(crate) fn first_live_due(&self, now: Instant) -> Option<AttemptId> {
         let position = self
             .attempts()
-            .iter()
             .position(|attempt| attempt.live && attempt.deadline <= now)?;
         Some(AttemptId(position as u16))
     }
@@ -381,7 +395,7 @@ impl Call {
             return Some(Action::Cancel { attempt: id });
         }
         self.to_dispatch &= !bit(id);
-        let attempt = self.attempts().get(id.as_usize())?;
+        let attempt = self.attempt(id)?;
         Some(Action::Dispatch {
             attempt: id,
             upstream: attempt.upstream,
@@ -391,7 +405,7 @@ impl Call {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let attempts = self.attempts().iter().filter(|attempt| attempt.live);
+        let attempts = self.attempts().filter(|attempt| attempt.live);
         let due = |attempt: &Attempt| {
             if attempt.committed {
                 attempt.deadline

@@ -91,6 +91,13 @@ impl LeftOut {
         })
     }
 
+    /// This one, for this reason.
+    pub(crate) fn add(&mut self, reason: LeftOutBy, upstream: UpstreamIndex) {
+        if let Some(set) = self.sets.get_mut(reason as usize) {
+            set.insert(upstream);
+        }
+    }
+
     /// Takes `out` from `rest` for this reason.
     pub(crate) fn take(&mut self, reason: LeftOutBy, rest: &mut UpstreamSet, out: UpstreamSet) {
         let taken = rest.and(out);

@@ -240,7 +240,12 @@ impl Notes {
     }
 
     pub(crate) fn pop(&mut self) -> Option<Note> {
-        self.queue.pop_front()
+        let oldest = self.queue.pop_front();
+        if self.queue.is_empty() {
+            // Begins at the front again, so that the few notes of a verb stay in the lines of memory that are hot.
+            self.queue.clear();
+        }
+        oldest
     }
 
     pub(crate) const fn dropped(&self) -> u64 {

@@ -23,7 +23,7 @@ impl Shard {
             return;
         };
         chain.hedges.count_call(request.policy, now);
-        let Some(first) = call.attempts().first() else {
+        let Some(first) = call.attempts().next() else {
             return;
         };
         let strangers = chain.hedges.strangers(first.upstream);
@@ -52,7 +52,7 @@ impl Shard {
     pub(super) fn hedge(&mut self, call: &mut Call, now: Instant) {
         call.hedge_at = Instant::NEVER;
         // The first, or what replaced its dead connection.
-        let waiting = call.attempts().iter().find(|attempt| attempt.live);
+        let waiting = call.attempts().find(|attempt| attempt.live);
         let Some(waiting) = waiting.filter(|attempt| !finds_out(attempt)) else {
             return;
         };

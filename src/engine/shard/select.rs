@@ -32,34 +32,15 @@ impl Chain {
     /// Everyone who may be sent the call, and why the others may not.
     pub(super) fn eligible(&self, call: &Call, now: Instant) -> (UpstreamSet, LeftOut) {
         let request = &call.request;
-        let all = UpstreamSet::first(self.upstreams.len());
-        let mut rest = all;
+        let mut rest = UpstreamSet::EMPTY;
         let mut left_out = LeftOut::default();
-        let denied = self.having(rest, |_, upstream| {
-            upstream.config.denied.contains(request.method)
-        });
-        left_out.take(LeftOutBy::Excluded, &mut rest, denied.or(request.excluded));
-        if let Some(pinned) = request.pinned {
-            left_out.take(
-                LeftOutBy::Pinned,
-                &mut rest,
-                all.minus(UpstreamSet::only(pinned)),
-            );
+        for (position, upstream) in self.upstreams.iter().enumerate() {
+            let index = UpstreamIndex(position as u16);
+            match self.why_left_out(call, index, upstream, now) {
+                None => rest.insert(index),
+                Some(why) => left_out.add(why, index),
+            }
         }
-        left_out.take(LeftOutBy::AlreadyTried, &mut rest, call.tried);
-        left_out.take(LeftOutBy::NoAddress, &mut rest, all.minus(self.reachable));
-        let quarantined = self.having(rest, |_, upstream| !upstream.quarantine.admits(now));
-        left_out.take(LeftOutBy::Quarantined, &mut rest, quarantined);
-        let held = self.having(rest, |_, upstream| !upstream.throttle.admits(now));
-        left_out.take(LeftOutBy::HoldOff, &mut rest, held);
-        let open = self.having(rest, |_, upstream| !upstream.breaker.admits(now));
-        left_out.take(LeftOutBy::BreakerOpen, &mut rest, open);
-        let banned = self.having(rest, |_, upstream| {
-            upstream.bans.contains(request.method, now)
-        });
-        left_out.take(LeftOutBy::Banned, &mut rest, banned);
-        let late = self.having(rest, |index, _| self.heads.is_late(index, now));
-        left_out.take(LeftOutBy::Lagging, &mut rest, late);
         // One that has not come so far answers with the past, or not at all; but where nobody else is left, it is asked.
         if request.height != Height::Any {
             let short = self.having(rest, |index, _| {
@@ -78,6 +59,38 @@ impl Chain {
             }
         }
         (rest, left_out)
+    }
+
+    /// The first reason that applies, in the order of [`LeftOutBy`].
+    fn why_left_out(
+        &self,
+        call: &Call,
+        index: UpstreamIndex,
+        upstream: &Upstream,
+        now: Instant,
+    ) -> Option<LeftOutBy> {
+        let request = &call.request;
+        if upstream.config.denied.contains(request.method) || request.excluded.contains(index) {
+            Some(LeftOutBy::Excluded)
+        } else if request.pinned.is_some_and(|pinned| pinned != index) {
+            Some(LeftOutBy::Pinned)
+        } else if call.tried.contains(index) {
+            Some(LeftOutBy::AlreadyTried)
+        } else if !self.reachable.contains(index) {
+            Some(LeftOutBy::NoAddress)
+        } else if !upstream.quarantine.admits(now) {
+            Some(LeftOutBy::Quarantined)
+        } else if !upstream.throttle.admits(now) {
+            Some(LeftOutBy::HoldOff)
+        } else if !upstream.breaker.admits(now) {
+            Some(LeftOutBy::BreakerOpen)
+        } else if upstream.bans.contains(request.method, now) {
+            Some(LeftOutBy::Banned)
+        } else if self.heads.is_late(index, now) {
+            Some(LeftOutBy::Lagging)
+        } else {
+            None
+        }
     }
 
     /// Chooses among the eligible; among the least bad if there are none and `any` allows it.
@@ -191,6 +204,14 @@ impl Chain {
         set: UpstreamSet,
         now: Instant,
     ) -> Option<(UpstreamIndex, Reason)> {
+        if set.len() == 1 {
+            let reason = if call.request.pinned.is_some() {
+                Reason::Pinned
+            } else {
+                Reason::Only
+            };
+            return set.iter().next().map(|only| (only, reason));
+        }
         let mut candidates = core::mem::take(&mut self.candidates);
         candidates.clear();
         candidates.extend(
