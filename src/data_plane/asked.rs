@@ -170,6 +170,10 @@ impl<'b> Question<'b> {
     pub fn write_key(&self, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
         out.extend_from_slice(&self.route.chain.0.to_le_bytes());
         out.extend_from_slice(&self.entry.id.0.to_le_bytes());
+        if !self.entry.id.is_known() {
+            out.extend_from_slice(&(self.method.len() as u64).to_le_bytes());
+            out.extend_from_slice(&self.method);
+        }
         canonical::write_params(out, self.params())
     }
 

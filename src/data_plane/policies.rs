@@ -155,9 +155,9 @@ impl Policies {
             effect: method::effect_of_unknown(name),
             filter: FilterRole::None,
             allowed: allowed(config, chain, name, MethodClass::Other),
-            ttl: None,
-            // Nobody knows what the answer to a name that is in no table hangs on.
-            keeps: false,
+            ttl: wanted.cache,
+            // Nobody knows what the answer to a name that is in no table hangs on, but the operator may.
+            keeps: chain.cache.enabled,
             joins: false,
             tells: HeadTold::Nothing,
         }

@@ -28,7 +28,7 @@ use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::AnswerLimits;
 use crate::control::connections::ConnectionBudget;
-use crate::control::{ChainReadiness, Epoch, Gossip, Probe, Resolved};
+use crate::control::{ChainReadiness, Epoch, GOSSIP_CAPACITY, Gossip, Probe, Resolved};
 
 /// A shard holds at most so many times `max_response_bytes`, over all its calls and batches. Streamed answers are not held.
 const HELD_ANSWERS: usize = 4;
@@ -277,7 +277,11 @@ impl Worker {
     /// Takes in what the other shards have told.
     pub fn hear(&self) {
         let mut heard = false;
-        while let Some((from, message)) = self.gossip.as_ref().and_then(Port::take) {
+        // As much as can have waited when it began; whoever goes on talking is heard the next time.
+        for _ in 0..GOSSIP_CAPACITY * self.epoch.shards {
+            let Some((from, message)) = self.gossip.as_ref().and_then(Port::take) else {
+                break;
+            };
             heard = true;
             match message {
                 Gossip::News(news) => {

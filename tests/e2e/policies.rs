@@ -1,8 +1,9 @@
 //! What the configuration says about methods and upstreams, seen from outside: who is asked what, in which order, how often and for
 //! how long.
 
-use crate::harness::{Pair, Setup, balance_call, error_of, ok, provider};
-use perf::provider::{Fault, Latency, Rule};
+use crate::harness::{Pair, Setup, balance_call, error_of, ok, provider, provider_with};
+use perf::provider::{Exchange, Fault, Fixtures, Latency, Options, Rule};
+use std::sync::Arc;
 use std::time::Duration;
 
 const TRACE: &str =
@@ -147,4 +148,55 @@ fn the_leaderboard_finds_the_fast_one_and_tries_the_others_now_and_then() {
         counts[0] + counts[2] >= 1,
         "nobody ever looked at the others: {counts:?}"
     );
+}
+
+#[test]
+fn answers_to_a_name_that_no_table_has_are_kept_where_the_operator_says_so() {
+    let mut fixtures = Fixtures::default();
+    for (method, answer) in [
+        ("vendor_getPrice", 1),
+        ("vendor_getCosts", 2),
+        ("vendor_get", 3),
+    ] {
+        fixtures.add(Exchange {
+            file: method.into(),
+            request: format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":["Price"]}}"#
+            )
+            .into(),
+            answer: format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{answer}"}}"#).into(),
+        });
+    }
+    let provider = provider_with(Options {
+        fixtures: Some(Arc::new(fixtures)),
+        ..Options::default()
+    });
+    let proxy = Setup::default().server("explain: true")
+        .after("methods:\n  \"vendor_get*\": { cache: { ttl: 1h } }\n  vendor_get: { cache: { ttl: never } }\n")
+        .upstream("a", &provider.url(), "")
+        .start();
+    let ask = |method: &str| {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"{method}","params":["Price"]}}"#);
+        let response = proxy.post(&call);
+        let cache = response
+            .header("x-livechain-cache")
+            .unwrap_or_default()
+            .to_owned();
+        (ok(&response), cache)
+    };
+    assert_eq!(
+        ask("vendor_getPrice"),
+        ("1".into(), "miss_absent".to_owned())
+    );
+    assert_eq!(ask("vendor_getPrice"), ("1".into(), "hit".to_owned()));
+    // Another name with the same parameters is another question.
+    assert_eq!(
+        ask("vendor_getCosts"),
+        ("2".into(), "miss_absent".to_owned())
+    );
+    for _ in 0..2 {
+        assert_eq!(ask("vendor_get").1, "bypass_method");
+    }
+    assert_eq!(provider.counters().method("vendor_getPrice"), 1);
+    assert_eq!(provider.counters().method("vendor_get"), 2);
 }

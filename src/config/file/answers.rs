@@ -60,7 +60,7 @@ section! {
     HedgeRule {
         /// Whether it is made.
         optional enabled: bool,
-        /// It is made when the first attempt has taken longer than this share of earlier ones.
+        /// It is made when the first attempt has taken longer than this share of earlier ones; than 1 − `max_extra` of them, where that is more.
         optional quantile: Share<500, 999>,
         /// Shortest wait for the first attempt.
         optional min_delay: Span<0, MINUTE>,
