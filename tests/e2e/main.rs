@@ -8,6 +8,9 @@
 )]
 
 mod batches;
+mod cache_bounds;
+mod cache_hits;
+mod cache_lives;
 mod chaos_answers;
 mod chaos_batches;
 mod chaos_chain;
@@ -17,8 +20,12 @@ mod chaos_throttle;
 mod chaos_writes;
 mod execution_apis;
 mod filters;
+mod flights;
 mod framing;
 mod harness;
+mod heads;
+mod heads_forward;
+mod hedging;
 mod json_rpc;
 mod lifecycle;
 mod limits;

@@ -115,6 +115,14 @@ impl Client {
             .expect("a shutdown");
     }
 
+    /// Breaks off at once (RST): a close that leaves nothing to linger.
+    pub fn reset(self) {
+        let socket = self.socket.as_ref().expect("a connection in clear");
+        socket2::SockRef::from(socket)
+            .set_linger(Some(std::time::Duration::ZERO))
+            .expect("an option");
+    }
+
     /// Sends a POST and reads its answer.
     pub fn post(&mut self, path: &str, body: &str) -> Response {
         self.send(&post_bytes(path, body))
