@@ -179,6 +179,8 @@ impl<'q> Ask<'q> {
         may_stream: bool,
     ) -> Ended {
         let is_followed = || lead.as_ref().is_some_and(Lead::is_followed);
+        // The newest block is held until its number is known: it may be one that clients are past.
+        let may_stream = may_stream && !heads::is_newest_block(self.question);
         let streaming = match (may_stream, &lead) {
             (false, _) => Streaming::Never,
             (true, Some(_)) => Streaming::Unless(&is_followed),
@@ -204,7 +206,7 @@ impl<'q> Ask<'q> {
                 Corrected::Nothing => (),
                 Corrected::By(made) => settled = made,
                 Corrected::Behind(number) => {
-                    let asked = heads::ask_by_number(worker, question, number, budget);
+                    let asked = heads::newest_block(worker, question, number, budget);
                     settled = Box::pin(asked).await.unwrap_or(settled);
                     facts = self.facts_of(&settled);
                 }

@@ -29,6 +29,11 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 /// The longest that one question may take.
 const POLL_TIMEOUT_NS: u64 = 5_000_000_000;
 
+/// For so long at most a newest block that was told of is looked for, and so long is the first pause between two looks; each
+/// pause is twice the one before.
+const GIVE_UP_NS: u64 = 2_000_000_000;
+const FIRST_PAUSE_NS: u64 = 50_000_000;
+
 /// The longest sleep before the engine is asked again when the next question is due: what it knows may have changed.
 const LOOK_AGAIN_NS: u64 = 1_000_000_000;
 
@@ -111,6 +116,11 @@ async fn poll(upstream: &Upstream, kind: HeadKind) -> ProbeResult {
     }
 }
 
+/// Does it ask for the newest block itself?
+pub fn is_newest_block(question: &Question<'_>) -> bool {
+    question.entry.tells == HeadTold::Block && question.block == BlockRef::Latest
+}
+
 /// What to give in place of a result.
 pub enum Corrected {
     /// The result itself.
@@ -131,7 +141,7 @@ pub fn correct(
     upstream: Option<UpstreamIndex>,
 ) -> Corrected {
     let chain = question.route.chain;
-    let (tells, latest) = (question.entry.tells, question.block == BlockRef::Latest);
+    let tells = question.entry.tells;
     let said = match (tells, settled) {
         (HeadTold::Nothing, _) => None,
         (HeadTold::Number, Settled::Answer { answer, .. }) => {
@@ -140,28 +150,40 @@ pub fn correct(
         _ => facts.block_number,
     };
     let (Some(said), Some(upstream)) = (said, upstream) else {
-        return Corrected::Nothing;
+        // What is no number is no answer to a question for one, where a better is known.
+        let known = worker.chain_head(chain).newest;
+        return match known.filter(|_| tells == HeadTold::Number) {
+            Some(served) => Corrected::By(made(quoted(served))),
+            None => Corrected::Nothing,
+        };
     };
     match tells {
-        HeadTold::Number => {
-            let served = worker.answer_block_number(chain, upstream, said);
-            if served == said {
-                return Corrected::Nothing;
-            }
-            let mut number = vec![b'"'];
-            wire::quantity::write(&mut number, served);
-            number.push(b'"');
-            Corrected::By(made(number))
-        }
-        HeadTold::Block if latest => match worker.answer_block_number(chain, upstream, said) {
+        HeadTold::Number => match worker.answer_block_number(chain, upstream, said) {
             served if served == said => Corrected::Nothing,
-            served => Corrected::Behind(served),
+            served => Corrected::By(made(quoted(served))),
         },
+        HeadTold::Block if is_newest_block(question) => {
+            match worker.answer_block_number(chain, upstream, said) {
+                served if served == said => {
+                    worker.shown.show(question, said, settled);
+                    Corrected::Nothing
+                }
+                served => Corrected::Behind(served),
+            }
+        }
         HeadTold::Nothing | HeadTold::Block | HeadTold::Own => {
             worker.show_block(chain, upstream, said);
             Corrected::Nothing
         }
     }
+}
+
+/// A quantity as a JSON string.
+fn quoted(number: u64) -> Vec<u8> {
+    let mut quoted = vec![b'"'];
+    wire::quantity::write(&mut quoted, number);
+    quoted.push(b'"');
+    quoted
 }
 
 /// A result that was made here.
@@ -176,15 +198,38 @@ fn made(result: Vec<u8>) -> Settled {
     }
 }
 
-/// The newest block once more, by its number, from whoever has it.
-pub async fn ask_by_number(
+/// The newest block once more, by its number, from whoever has it; else as a client was shown it before. `None` where nobody has had
+/// it for [`GIVE_UP_NS`]: then an older block is better than none.
+pub async fn newest_block(
     worker: &Rc<Worker>,
     question: &Question<'_>,
     number: u64,
     budget: &HoldBudget,
 ) -> Option<Settled> {
     let by_number = question.about_block(number)?;
-    let mut live = LiveCall::begin(worker, &by_number, by_number.request(worker));
+    let until_ns = rt::now().saturating_add(GIVE_UP_NS);
+    let mut pause_ns = FIRST_PAUSE_NS;
+    loop {
+        if let Some(settled) = ask_by_number(worker, &by_number, budget).await {
+            return Some(settled);
+        }
+        let shown = worker.shown.block(question, number);
+        let next_ns = rt::now().saturating_add(pause_ns);
+        if shown.is_some() || next_ns >= until_ns {
+            return shown.map(made);
+        }
+        rt::sleep_until(next_ns).await;
+        pause_ns *= 2;
+    }
+}
+
+/// The block of this number, if an upstream gives it.
+async fn ask_by_number(
+    worker: &Rc<Worker>,
+    by_number: &Question<'_>,
+    budget: &HoldBudget,
+) -> Option<Settled> {
+    let mut live = LiveCall::begin(worker, by_number, by_number.request(worker));
     // One level deep: the question by number tells nothing of the head, so it is not corrected in its turn.
     let settled = Box::pin(live.drive(None, budget, Streaming::Never)).await;
     match &settled {

@@ -23,6 +23,7 @@ use super::call::Settled;
 use super::drain::Drain;
 use super::flights::Flights;
 use super::heads;
+use super::shown::LastShown;
 use super::snapshot::{Built, Chain, nanos};
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
@@ -79,6 +80,8 @@ pub struct Worker {
     pub held: Rc<HoldBudget>,
     /// Answers that may be given again.
     pub cache: Cache,
+    /// The newest blocks that clients were shown.
+    pub shown: LastShown,
     /// Calls in flight that others may join.
     pub flights: Rc<Flights<Settled>>,
     /// The way to the other shards.
@@ -154,6 +157,7 @@ impl Worker {
             request_ids: Cell::new(0),
             request_id_base: seed,
             cache: Cache::new(cache_bytes),
+            shown: LastShown::new(epoch.config.chains.len()),
             flights: Flights::new(),
             gossip,
             notes_dropped: Cell::new(0),

@@ -85,10 +85,7 @@ fn latest_block(client: &mut Client) -> u64 {
 type Ask = fn(&mut Client) -> u64;
 
 /// Under load and churn.
-fn goes_forward(
-    change: impl FnOnce(Setup) -> Setup,
-    asks: &[(&'static AtomicU64, Ask)],
-) {
+fn goes_forward(change: impl FnOnce(Setup) -> Setup, asks: &[(&'static AtomicU64, Ask)]) {
     let (providers, proxy) = &stage(change);
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -107,7 +104,7 @@ fn goes_forward(
         }
     });
     for provider in providers {
-        assert!(provider.counters().method("eth_blockNumber") >= 5);
+        assert!(provider.counters().method("eth_blockNumber") >= 2);
     }
     let moved = proxy.metric("livechain_chain_head_block", &[("kind", "newest")]);
     assert!(moved >= (HEAD + SECONDS * 4) as f64, "the head stood still");

@@ -232,7 +232,8 @@ fn with_three_upstreams_of_which_each_stalls_now_and_then_nobody_waits_long() {
             Latency::Stalls {
                 base: Box::new(Latency::None),
                 share: 0.02,
-                stall: FOR_EVER,
+                // Now and then the hedge stalls as well.
+                stall: Duration::from_secs(2),
             },
         );
     }

@@ -30,6 +30,7 @@ mod json_rpc;
 mod lifecycle;
 mod limits;
 mod observability;
+mod own_writes;
 mod policies;
 mod streaming;
 mod surface;

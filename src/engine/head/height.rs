@@ -27,6 +27,8 @@ pub struct Report {
 pub struct Suspicion {
     /// The number.
     pub number: u64,
+    /// When it was said first.
+    since: Instant,
     at: Instant,
     count: u8,
 }
@@ -108,8 +110,15 @@ impl Height {
         self.suspicion.map(|suspicion| suspicion.number)
     }
 
+    /// Since when it has insisted on it.
+    #[must_use]
+    pub fn suspected_since(&self) -> Option<Instant> {
+        self.suspicion.map(|suspicion| suspicion.since)
+    }
+
     /// It says something implausible. True when it has said about the same so often that it is believed.
     pub fn suspect(&mut self, number: u64, block_time: Option<Duration>, at: Instant) -> bool {
+        let mut since = at;
         let count = match self.suspicion {
             Some(before) => {
                 let passed = at.saturating_duration_since(before.at);
@@ -118,6 +127,7 @@ impl Height {
                     .saturating_add(gate::allowance(block_time, passed));
                 let lowest = before.number.saturating_sub(gate::FREE_BLOCKS);
                 if (lowest..=highest).contains(&number) {
+                    since = before.since;
                     before.count.saturating_add(1)
                 } else {
                     1
@@ -125,7 +135,12 @@ impl Height {
             }
             None => 1,
         };
-        self.suspicion = Some(Suspicion { number, at, count });
+        self.suspicion = Some(Suspicion {
+            number,
+            since,
+            at,
+            count,
+        });
         count >= REPEATS
     }
 

@@ -5,7 +5,8 @@
 //! served ([`Mark`]), or what one answer plausibly added. Neither goes back, but by a reset.
 //!
 //! **Plausible** is a number that the chain can have reached since the last one was agreed on: 64 blocks, or eight times its usual
-//! pace. One that is higher is believed when its upstream has said about the same three times in a row, or another says it too. The
+//! pace. One that is higher is believed when another says about the same, or when its upstream has said it three times in a row and no other
+//! has meanwhile said anything believable. The
 //! first of all is believed, with three or more after a moment in which the others may speak; if it was never confirmed and two others
 //! agree on something far below, it is taken back.
 //!

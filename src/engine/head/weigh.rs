@@ -164,8 +164,24 @@ impl Heads {
             let near = |known: u64| known.abs_diff(number) <= allowed;
             said.is_some_and(near) || other.suspicion().is_some_and(near)
         });
-        let height = self.heights.get_mut(upstream.as_usize());
-        height.is_some_and(|height| height.suspect(number, block_time, at) || seconded)
+        let Some(height) = self.heights.get_mut(upstream.as_usize()) else {
+            return false;
+        };
+        let insists = height.suspect(number, block_time, at);
+        let since = height.suspected_since().unwrap_or(at);
+        seconded || insists && !self.is_contradicted(upstream, since, at)
+    }
+
+    /// Has another upstream that counts said something believable since?
+    fn is_contradicted(&self, upstream: UpstreamIndex, since: Instant, at: Instant) -> bool {
+        let span = self.voice_span();
+        let mut heights = self.heights.iter().enumerate();
+        heights.any(|(position, other)| {
+            let last = other.report(HeadKind::Newest);
+            position != upstream.as_usize()
+                && other.is_voice(at, span)
+                && last.is_some_and(|report| report.at >= since)
+        })
     }
 
     /// Was the head that is agreed one upstream's alone from the start, while two others agree on something far below?

@@ -4,6 +4,7 @@
 use crate::block::Height;
 use crate::call::Call;
 use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
+use crate::head::HeadKind;
 use crate::index::{StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::Effect;
 use crate::strategy::{Candidate, Context, Reason, Strategy};
@@ -41,14 +42,18 @@ impl Chain {
                 Some(why) => left_out.add(why, index),
             }
         }
-        // One that has not come so far answers with the past, or not at all; but where nobody else is left, it is asked.
+        // One that has not come so far answers with the past, or not at all; but where nobody else is left, whoever came closest
+        // is asked: its last report is some time old.
         if request.height != Height::Any {
-            let short = self.having(rest, |index, _| {
+            let mut short = self.having(rest, |index, _| {
                 self.heads.falls_short(index, request.height)
             });
-            if !rest.minus(short).is_empty() {
-                left_out.take(LeftOutBy::Lagging, &mut rest, short);
+            if rest.minus(short).is_empty() {
+                let newest = |index| self.heads.known(index, HeadKind::Newest);
+                let closest = rest.iter().filter_map(newest).max();
+                short = self.having(rest, |index, _| newest(index) < closest);
             }
+            left_out.take(LeftOutBy::Lagging, &mut rest, short);
         }
         // A call with an effect is a probe only where nobody else could take it: what it finds out may cost the client a
         // doubt, but a client that does nothing else than write must not be left with the upstreams that are down.

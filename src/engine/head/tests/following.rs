@@ -100,6 +100,22 @@ fn a_jump_is_believed_at_the_third_time_or_when_another_says_it() {
 }
 
 #[test]
+fn who_insists_on_nonsense_is_not_believed_while_another_says_otherwise() {
+    let mut heads = running(2);
+    for at in 1..50 {
+        heads.newest(A, 1 << 60, secs(10 + at));
+        heads.newest(B, 1_010 + at, ms((10 + at) * 1_000 + 500));
+        assert_eq!(heads.served(), Some(1_010 + at));
+    }
+    // Fallen silent, the other no longer contradicts.
+    for at in 0..3 {
+        heads.unanswered(B, HeadKind::Newest, false, secs(60 + at));
+    }
+    heads.newest(A, 1 << 60, secs(64));
+    assert_eq!(heads.served(), Some(1 << 60));
+}
+
+#[test]
 fn what_time_explains_is_no_jump() {
     let mut heads = running(1);
     heads.newest(A, 1_010 + 600, secs(10 + 600));

@@ -34,8 +34,13 @@ fn a_block_is_asked_of_an_upstream_that_has_it() {
     assert_eq!(bench.last_reason(A), Some(LeftOutBy::Lagging));
     assert_eq!(bench.goes_to(Height::At(102)), C, "of C nothing is known");
     bench.head(C, 100);
-    assert_eq!(bench.goes_to(Height::At(102)), A, "nobody has it: as ever");
-    assert_eq!(bench.last_reason(A), None);
+    assert_eq!(
+        bench.goes_to(Height::At(102)),
+        B,
+        "nobody has it: whoever came closest"
+    );
+    assert_eq!(bench.last_reason(A), Some(LeftOutBy::Lagging));
+    assert_eq!(bench.last_reason(B), None);
 }
 
 #[test]

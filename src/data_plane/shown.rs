@@ -1,0 +1,72 @@
+//! The newest block of each chain as clients of this shard were last shown it, for when its number has been told and the upstream that had
+//! it is gone. A few results, not a cache: nothing is answered from it while any upstream has the block.
+
+use std::cell::RefCell;
+
+use super::asked::Question;
+use super::call::Settled;
+
+/// So many ways to ask for the newest block are remembered a chain: with and without bodies, as clients spell it.
+const MAX_SPELLINGS: usize = 4;
+
+/// A result that was shown.
+struct Shown {
+    /// The params that asked for it, as they stood.
+    params: Box<[u8]>,
+    number: u64,
+    result: Box<[u8]>,
+}
+
+/// What was shown, by chain.
+pub struct LastShown {
+    chains: Box<[RefCell<Vec<Shown>>]>,
+}
+
+impl LastShown {
+    /// Nothing was shown yet.
+    pub fn new(chains: usize) -> Self {
+        Self {
+            chains: (0..chains).map(|_| RefCell::default()).collect(),
+        }
+    }
+
+    /// A client is shown this result as the newest block. The same block once more costs a compare.
+    pub fn show(&self, question: &Question<'_>, number: u64, settled: &Settled) {
+        let Settled::Answer { answer, .. } = settled else {
+            return;
+        };
+        let chain = self.chains.get(question.route.chain.as_usize());
+        let (Some(chain), Some(params), Some(result)) = (chain, question.params(), answer.result())
+        else {
+            return;
+        };
+        let mut spellings = chain.borrow_mut();
+        match spellings.iter_mut().find(|shown| *shown.params == *params) {
+            Some(shown) if shown.number == number => (),
+            Some(shown) => {
+                shown.number = number;
+                shown.result = result.into();
+            }
+            None => {
+                if spellings.len() >= MAX_SPELLINGS {
+                    spellings.remove(0);
+                }
+                spellings.push(Shown {
+                    params: params.into(),
+                    number,
+                    result: result.into(),
+                });
+            }
+        }
+    }
+
+    /// The block of this number, or of a later one, as this question was answered before.
+    pub fn block(&self, question: &Question<'_>, number: u64) -> Option<Vec<u8>> {
+        let spellings = self.chains.get(question.route.chain.as_usize())?.borrow();
+        let params = question.params()?;
+        spellings
+            .iter()
+            .find(|shown| *shown.params == *params && shown.number >= number)
+            .map(|shown| shown.result.to_vec())
+    }
+}
