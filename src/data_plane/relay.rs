@@ -14,7 +14,7 @@ use super::call::LiveCall;
 use super::incoming::Incoming;
 use super::pipeline::{Explain, Relay};
 use super::reply;
-use super::upstream::exchange::Rest;
+use super::upstream::exchange::{GATHERED_BYTES, Rest};
 use super::upstream::judge::reply_rule;
 use super::worker::Worker;
 
@@ -58,12 +58,16 @@ impl<'c> ClientRelay<'c> {
         self.close
     }
 
-    /// Sends one piece. None when the client is gone or has not read for `body_timeout`.
-    async fn send(&self, bytes: Vec<u8>) -> Option<()> {
+    /// Sends one piece, the last one to its end. While the kernel takes a piece the next one is received, no more than that. None
+    /// when the client is gone or has not read for `body_timeout`.
+    async fn send(&self, bytes: Vec<u8>, is_last: bool) -> Option<()> {
         let until_ns = rt::now().saturating_add(self.worker.limits.body_timeout_ns);
         let all = async {
             self.conn.send(bytes).await?;
-            self.conn.flush().await
+            match is_last {
+                true => self.conn.flush().await,
+                false => Ok(()),
+            }
         };
         match rt::timeout_at(until_ns, all).await {
             Ok(Ok(())) => Some(()),
@@ -116,17 +120,23 @@ impl<'c> ClientRelay<'c> {
             let fed = check
                 .feed(&piece)
                 .map_err(|fault| Fault::new(FaultClass::Transport, reply_rule(fault)))?;
-            let bytes = match form {
-                Form::AsItStands => piece.as_slice(),
-                Form::Chunked | Form::UntilClose => fed.result.of(&piece),
-            };
             let ended = begun.long.rest.ended();
             if ended {
                 check
                     .finish()
                     .map_err(|fault| Fault::new(FaultClass::Transport, reply_rule(fault)))?;
             }
-            writer.piece(&mut out, bytes);
+            if form == Form::AsItStands && out.is_empty() {
+                // The very buffer that was received into.
+                writer.body_bytes += piece.len() as u64;
+                std::mem::swap(&mut out, &mut piece);
+            } else {
+                let bytes = match form {
+                    Form::AsItStands => piece.as_slice(),
+                    Form::Chunked | Form::UntilClose => fed.result.of(&piece),
+                };
+                writer.piece(&mut out, bytes);
+            }
             if writer.body_bytes > max_bytes {
                 return Err(Fault::new(
                     FaultClass::ResponseTooLarge,
@@ -135,13 +145,14 @@ impl<'c> ClientRelay<'c> {
             }
             if ended {
                 writer.end(&mut out);
-                self.send(out).await.ok_or(CLIENT_GONE)?;
+                self.send(out, true).await.ok_or(CLIENT_GONE)?;
                 return Ok(writer.body_bytes);
             }
             let full = std::mem::replace(&mut out, rt::take_buffer());
-            self.send(full).await.ok_or(CLIENT_GONE)?;
+            self.send(full, false).await.ok_or(CLIENT_GONE)?;
             patience_ns = patience_ns.max(call.commit(begun.out.dispatch.attempt));
             piece.clear();
+            piece.reserve(GATHERED_BYTES);
             receive(&mut begun.long.rest, &mut piece, &mut patience_ns).await?;
         }
     }

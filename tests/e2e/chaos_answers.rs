@@ -127,8 +127,9 @@ fn what_follows_an_answer_poisons_no_other() {
         }
         let struck = pair.a.hits(fired);
         assert!(struck >= 1, "the fault never struck: nothing was shown");
-        // Whoever talked out of turn is not talked to again on that connection.
-        assert!(pair.a.counters().connections >= struck);
+        // Whoever talked out of turn is not talked to again on that connection; where the words came only after the next call had
+        // been sent, that one went to another upstream.
+        assert!(pair.a.counters().connections > 1);
     }
 }
 

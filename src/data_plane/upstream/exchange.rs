@@ -104,6 +104,10 @@ impl InExchange {
         }
     }
 
+    fn try_recv(&self) -> Option<rt::Chunk> {
+        self.0.as_ref()?.try_recv()
+    }
+
     async fn send(&self, bytes: Vec<u8>) -> io::Result<()> {
         match &self.0 {
             Some(conn) => conn.send(bytes).await,
@@ -128,22 +132,35 @@ pub struct Rest {
     keep_alive: bool,
 }
 
+/// The room for what is gathered of a long answer, if it has come already, before it is sent on: each send wakes the client.
+pub const GATHERED_BYTES: usize = 64 * 1024;
+
+/// The most that one receive brings.
+const RECEIVED_BYTES: usize = 4096;
+
 impl Rest {
     /// Whether the body has ended.
     pub const fn ended(&self) -> bool {
         self.body.ended()
     }
 
-    /// Receives once and appends what belongs to the body.
+    /// Receives what is there, at least once, and appends what belongs to the body: [`GATHERED_BYTES`] at most, unless it is inflated.
     ///
     /// # Errors
     /// The fault; what was streamed of the answer must then be cut.
     pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
         match self.conn.recv().await {
-            Ok(Some(chunk)) => self.body.take(&chunk, out).map_err(body_fault),
-            Ok(None) => self.body.connection_ended(out).map_err(body_fault),
-            Err(_) => Err(Fault::new(FaultClass::Transport, "reset_in_body")),
+            Ok(Some(chunk)) => self.body.take(&chunk, out).map_err(body_fault)?,
+            Ok(None) => return self.body.connection_ended(out).map_err(body_fault),
+            Err(_) => return Err(Fault::new(FaultClass::Transport, "reset_in_body")),
         }
+        while out.len() + RECEIVED_BYTES <= GATHERED_BYTES
+            && !self.body.ended()
+            && let Some(chunk) = self.conn.try_recv()
+        {
+            self.body.take(&chunk, out).map_err(body_fault)?;
+        }
+        Ok(())
     }
 
     /// After the end: the connection goes back to the pool if it may.

@@ -199,6 +199,15 @@ impl Heads {
         }
     }
 
+    /// An upstream answered a call: if questions to it failed, they need not wait out their long pauses.
+    pub fn works(&mut self, upstream: UpstreamIndex) {
+        if let Some(height) = self.heights.get_mut(upstream.as_usize())
+            && height.polls.failures(HeadKind::Newest) > 0
+        {
+            height.polls.works();
+        }
+    }
+
     /// Takes in what another shard heard of an upstream. Nothing is concluded from it about the chain.
     pub fn hear(
         &mut self,

@@ -149,6 +149,9 @@ impl Shard {
         if lesson.heard {
             chain.heard(index, now);
         }
+        if lesson.works {
+            chain.heads.works(index);
+        }
         let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
             return;
         };

@@ -116,6 +116,18 @@ fn who_insists_on_nonsense_is_not_believed_while_another_says_otherwise() {
 }
 
 #[test]
+fn one_that_answers_calls_again_is_soon_asked_again() {
+    let mut heads = running(1);
+    for at in 0..10 {
+        heads.unanswered(A, HeadKind::Newest, false, secs(20 + at));
+    }
+    let later = |heads: &Heads| heads.next_poll(A).map(|poll| poll.at);
+    assert!(later(&heads) > Some(secs(60)));
+    heads.works(A);
+    assert!(later(&heads) < Some(secs(45)));
+}
+
+#[test]
 fn what_time_explains_is_no_jump() {
     let mut heads = running(1);
     heads.newest(A, 1_010 + 600, secs(10 + 600));
