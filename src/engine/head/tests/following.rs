@@ -118,6 +118,9 @@ fn who_insists_on_nonsense_is_not_believed_while_another_says_otherwise() {
 #[test]
 fn one_that_answers_calls_again_is_soon_asked_again() {
     let mut heads = running(1);
+    for kind in [HeadKind::Safe, HeadKind::Finalized] {
+        heads.unanswered(A, kind, true, secs(20));
+    }
     for at in 0..10 {
         heads.unanswered(A, HeadKind::Newest, false, secs(20 + at));
     }
