@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use super::text::{find, hex_len, occurs};
+use super::text::{find, hex_len};
 use super::{Observed, Verdict};
 use crate::fault::FaultClass;
 
@@ -184,16 +184,20 @@ pub fn check_result(method: &str, result: &[u8]) -> Option<Verdict> {
         });
     }
     if method.starts_with("debug_trace") {
-        let timed_out = [
-            &b"\"error\":\"execution timeout\""[..],
-            b"\"error\": \"execution timeout\"",
-        ];
-        return timed_out
-            .iter()
-            .any(|pattern| occurs(result, pattern))
+        return has_timed_out(result)
             .then(|| Verdict::plain(FaultClass::Timeout, "timeout_inside_trace"));
     }
     None
+}
+
+/// Is there a member `error` that says so? Traces are long, and nearly none says it.
+fn has_timed_out(trace: &[u8]) -> bool {
+    memchr::memmem::find_iter(trace, b"\"execution timeout\"").any(|at| {
+        let before = trace.get(..at).unwrap_or_default().trim_ascii_end();
+        before
+            .strip_suffix(b":")
+            .is_some_and(|key| key.trim_ascii_end().ends_with(b"\"error\""))
+    })
 }
 
 /// Is this exactly an encoded `Error(string)` or `Panic(uint256)`?
