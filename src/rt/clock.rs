@@ -46,6 +46,13 @@ pub(crate) fn begin_turn() -> u64 {
     now
 }
 
+/// The processor time that this thread has used so far, user and system, in nanoseconds; 0 where the kernel does not tell. A system call.
+pub(crate) fn thread_cpu() -> u64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let used = Duration::try_from(used).unwrap_or_default();
+    u64::try_from(used.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Forgets the time of the turn, for a thread whose shard has ended.
 pub(crate) fn end_turns() {
     TURN_NS.set(0);

@@ -17,8 +17,12 @@ use crate::shard::Shard;
 /// Passes over the runnable tasks before the ring is looked at although some are runnable still.
 const PASSES: usize = 8;
 
-/// Ticks without traffic after which a shard is no longer hot.
-const QUIET_TICKS: u32 = 2;
+/// Ticks without traffic after which a shard is no longer hot. To park and to be woken costs about as much as so many ticks.
+const QUIET_TICKS: u32 = 8;
+
+/// Ticks between two passes of the executor's reactor while hot. It serves what is slow anyway: timers of the executor, wakes from other
+/// threads that do not ring.
+const REACTOR_TICKS: u32 = 8;
 
 /// Where a shard sleeps when it is idle: the eventfd of its ring, watched by glommio.
 pub(crate) struct Bed {
@@ -75,6 +79,7 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
     if busy_poll {
         shard.with(|driver| driver.arm_tick());
     }
+    let mut ticks = 0;
     loop {
         let runnable = !tasks_rest(shard).await;
         let hot = direct_wait && (busy_poll || quiet_ticks < QUIET_TICKS);
@@ -84,7 +89,9 @@ async fn drive_until_broken(shard: &Shard, bed: &mut Bed, direct_wait: bool) -> 
             shard.turn(Wait::Poll)?
         };
         let idle = turn.events == 0 && turn.woken == 0 && !turn.unfinished && !runnable;
-        if turn.ticked && !runnable {
+        ticks += u32::from(turn.ticked);
+        if ticks >= REACTOR_TICKS && !runnable {
+            ticks = 0;
             // The executor looks at its reactor when no task is runnable, or after its preempt period of 100 ms: while a task
             // never rests, waiting for that pass would keep every socket waiting, and it comes by itself.
             bed.reactor_pass(shard).await?;

@@ -432,7 +432,7 @@ fn scale(rate_per_s: f64) -> Lane {
 
 fn latency() -> Lane {
     let work = || load("balance", Pace::HalfOfMaximum { connections: 64 });
-    let sides = [NGINX, Who::Subject].map(|who| side(who, "forward", "", work()));
+    let sides = [NGINX, RELAY, Who::Subject].map(|who| side(who, "forward", "", work()));
     Lane {
         name: "latency",
         what: "Latency at one rate for all, half of what the first side reaches in a closed loop; open loop, corrected for \

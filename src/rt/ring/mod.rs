@@ -11,6 +11,7 @@ pub(crate) mod slab;
 pub(crate) mod socket;
 mod standing;
 mod teardown;
+mod thrift;
 mod token;
 mod transmit;
 pub(crate) mod waiters;
@@ -31,6 +32,7 @@ use patience::Patience;
 use slab::{Key, Slab};
 use socket::Socket;
 use standing::{Standing, TICK_NS};
+use thrift::Thrift;
 use token::{Op, unpack};
 use waiters::Waiters;
 
@@ -113,6 +115,7 @@ pub(crate) struct Driver {
     spare: Vec<Vec<u8>>,
     pub(crate) ringers: Waiters,
     pub(crate) patience: Patience,
+    thrift: Thrift,
     bell: Arc<Bell>,
     tick: Standing,
     tick_unsupported: bool,
@@ -173,6 +176,7 @@ impl Driver {
             spare: Vec::new(),
             ringers: Waiters::default(),
             patience: Patience::new(limits.spin_ns, limits.busy_poll),
+            thrift: Thrift::new(),
             bell,
             tick: Standing::default(),
             tick_unsupported: false,
@@ -225,9 +229,13 @@ impl Driver {
         let submitted = self.enter(wait)?;
         self.now_ns = clock::begin_turn();
         let mut turn = self.reap();
+        self.thrift.count(turn.events);
         turn.unfinished |= !submitted;
         // Without a tick of its own in the ring, a wait that brought nothing was one.
         turn.ticked |= wait != Wait::Poll && self.tick_unsupported && turn.events == 0;
+        if turn.ticked {
+            self.thrift.tick(self.now_ns, clock::thread_cpu);
+        }
         if submitted {
             self.settle_sends();
         }
@@ -337,6 +345,7 @@ impl Driver {
     /// Prepares to park until `due_ns` at the latest: says what the turn for it saw, and true when the eventfd will tell of whatever comes.
     pub(crate) fn ready_to_park(&mut self, due_ns: Option<u64>) -> io::Result<(Turn, bool)> {
         self.disarm_tick();
+        self.thrift.rest();
         let due_ns = match (due_ns, self.next_chore_ns()) {
             (Some(deadline), Some(chore)) => Some(deadline.min(chore)),
             (one, other) => one.or(other),

@@ -1,6 +1,7 @@
 //! Looking at the ring for a moment before sleeping on it, where that has paid lately. The look costs no system call,
 //! and it is given up within a few tries where sleeping is cheaper.
 
+use super::thrift::Manner;
 use super::Driver;
 use crate::clock;
 
@@ -71,7 +72,8 @@ impl Patience {
 impl Driver {
     /// Whether this wait is one before which to look.
     pub(super) fn looks_first(&mut self) -> bool {
-        self.patience.is_due()
+        (self.patience.is_endless() || self.thrift.manner() == Manner::Look)
+            && self.patience.is_due()
     }
 
     /// Looks until there is something to do without a sleep (true): the kernel has something for this ring, or `due_ns`
