@@ -169,8 +169,8 @@ fn one_request_every_few_milliseconds_and_none_late() {
             let until = Instant::now() + Duration::from_secs(seconds);
             let (mut late, mut worst, mut requests) = (0u64, Duration::ZERO, 0u64);
             while Instant::now() < until {
-                // 0 to 6 ms, so that requests meet the ring hot, about to park, and parked.
-                std::thread::sleep(Duration::from_micros(requests * 379 % 6_007));
+                // 0 to 16 ms, so that requests meet the ring hot, about to park, and parked.
+                std::thread::sleep(Duration::from_micros(requests * 379 % 16_007));
                 let asked = Instant::now();
                 stream.write_all(&requests.to_be_bytes()).unwrap();
                 let mut answer = [0; 8];
