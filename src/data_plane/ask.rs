@@ -65,8 +65,9 @@ impl<'q> Ask<'q> {
         self.question
     }
 
-    /// Answers from the cache, if it may and can. The answer is appended to `out`.
-    pub fn look(&mut self, out: &mut Vec<u8>) -> Option<Told> {
+    /// Answers from the cache, if it may and can. The answer is appended to `out`; a result of more than `room` bytes is not, and refused
+    /// instead.
+    pub fn look(&mut self, out: &mut Vec<u8>, room: usize) -> Option<Told> {
         if let Err(why) = self.terms.keeps {
             self.meter.looked_up(why);
             return None;
@@ -77,12 +78,22 @@ impl<'q> Ask<'q> {
         let found = self.worker.cache.look(
             &self.terms.key,
             |lifetime| cache::is_fresh(lifetime, head, now),
-            |result| wire::splice::write_result(out, id, result),
+            |result| {
+                let fits = result.len() <= room;
+                if fits {
+                    wire::splice::write_result(out, id, result);
+                }
+                fits
+            },
         );
         match found {
-            Ok(()) => {
+            Ok(true) => {
                 self.meter.looked_up(CacheStatus::Hit);
                 Some(Told::OK)
+            }
+            Ok(false) => {
+                self.meter.looked_up(CacheStatus::Hit);
+                Some(pipeline::write_too_large(out, self.question))
             }
             Err(miss) => {
                 // Said when it is known whether somebody else's answer serves.

@@ -12,7 +12,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use wire::envelope::{Item, Kind};
 use wire::splice::{self, ArrayJoin};
 
-use super::ask::{Ask, Way};
+use super::ask::{Ask, Ended, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
 use super::call::{LiveCall, Next, Settled, record_attempt};
@@ -84,17 +84,19 @@ pub async fn serve(
     let mut explain = Explain::default();
     // A call begins when its turn comes, not before: its deadline must not run while it waits behind its own batch.
     let together = largest_upstream_batch(worker, route);
-    let mut running = pin!(
-        stream::iter(asked.chunks(together))
-            .map(|calls| run_some(worker, route, calls, &budget))
-            .buffer_unordered(MAX_AT_ONCE)
-    );
-    while let Some(finished) = running.next().await {
-        for one in finished {
-            explain.attempts += one.explain.attempts;
-            explain.upstream = one.explain.upstream.or(explain.upstream);
-            if let Some(answer) = answers.get_mut(one.at) {
-                *answer = Some(one.answer);
+    {
+        let mut running = pin!(
+            stream::iter(asked.chunks(together))
+                .map(|calls| run_some(worker, route, calls, &budget))
+                .buffer_unordered(MAX_AT_ONCE)
+        );
+        while let Some(finished) = running.next().await {
+            for one in finished {
+                explain.attempts += one.explain.attempts;
+                explain.upstream = one.explain.upstream.or(explain.upstream);
+                if let Some(answer) = answers.get_mut(one.at) {
+                    *answer = Some(one.answer);
+                }
             }
         }
     }
@@ -102,11 +104,13 @@ pub async fn serve(
         Slot::Ready(answer) => answer.clone(),
         Slot::Asked(_) => answer.unwrap_or_default(),
     });
+    let body = join(items, answers);
     Served {
         status: Status::OK,
-        body: join(items, answers),
+        body,
         explain,
         batch_calls: Some(items.len()),
+        held: Some(budget),
     }
 }
 
@@ -134,7 +138,8 @@ async fn run_some<'q>(
     for &(at, question) in calls {
         let mut ask = Ask::begin(worker, question);
         let mut answer = rt::take_buffer();
-        if let Some(told) = ask.look(&mut answer) {
+        if let Some(told) = ask.look(&mut answer, budget.left_bytes()) {
+            let told = keep_within(budget, &ask, told, &mut answer);
             finished.push(finish(at, &mut ask, told, answer));
             continue;
         }
@@ -189,9 +194,41 @@ async fn follow(
 ) -> Finished {
     let mut live = None;
     let ended = ask.go(way, &mut live, budget, false).await;
+    write(worker, at, &mut ask, &ended, budget)
+}
+
+/// Writes what a call came to. What it received itself is charged to the batch already; an answer that it shares is charged here.
+fn write(
+    worker: &Rc<Worker>,
+    at: usize,
+    ask: &mut Ask<'_>,
+    ended: &Ended,
+    budget: &HoldBudget,
+) -> Finished {
     let mut answer = rt::take_buffer();
-    let told = ended.write(worker, &mut answer, ask.question());
-    finish(at, &mut ask, told, answer)
+    let shared_bytes = match ended {
+        Ended::Shared(settled) => settled.result_bytes(),
+        Ended::Own(_) | Ended::Long(_) => 0,
+    };
+    let told = if shared_bytes > budget.left_bytes() {
+        pipeline::write_too_large(&mut answer, ask.question())
+    } else {
+        ended.write(worker, &mut answer, ask.question())
+    };
+    let told = match ended {
+        Ended::Shared(_) => keep_within(budget, ask, told, &mut answer),
+        Ended::Own(_) | Ended::Long(_) => told,
+    };
+    finish(at, ask, told, answer)
+}
+
+/// Charges an answer to the batch, or writes that it is too large in its place.
+fn keep_within(budget: &HoldBudget, ask: &Ask<'_>, told: Told, answer: &mut Vec<u8>) -> Told {
+    if budget.take(answer.len()) {
+        return told;
+    }
+    *answer = Vec::new();
+    pipeline::write_too_large(answer, ask.question())
 }
 
 /// Closes a call's account.
@@ -310,9 +347,7 @@ async fn lead(worker: &Rc<Worker>, mut one: Begun<'_>, budget: &HoldBudget) -> F
         .ask
         .lead(&mut one.live, first, lead, budget, false)
         .await;
-    let mut answer = rt::take_buffer();
-    let told = ended.write(worker, &mut answer, one.ask.question());
-    finish(one.at, &mut one.ask, told, answer)
+    write(worker, one.at, &mut one.ask, &ended, budget)
 }
 
 /// Sends the calls of a group as one upstream batch and reports what came of each.

@@ -44,6 +44,20 @@ pub enum Settled {
     },
 }
 
+impl Settled {
+    /// The length of its result; 0 where it has none.
+    pub fn result_bytes(&self) -> usize {
+        match self {
+            Self::Answer {
+                answer,
+                fault: None,
+                ..
+            } => answer.result().map_or(0, <[u8]>::len),
+            _ => 0,
+        }
+    }
+}
+
 /// What is kept of an attempt's answer until the engine says which one is relayed.
 struct Kept {
     attempt: AttemptId,

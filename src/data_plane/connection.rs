@@ -27,7 +27,7 @@ use crate::control::connections::ConnectionPermit;
 
 /// An answer of at most so many bytes is handed to the kernel without waiting until it has taken them. That it has is looked at
 /// when the next answer goes out, and at the end of `body_timeout`: a client that does not read holds these bytes at most.
-const UNWATCHED_BYTES: usize = 64 * 1024;
+pub const UNWATCHED_BYTES: usize = 64 * 1024;
 
 /// What is kept for one connection.
 pub struct Client {
@@ -304,9 +304,15 @@ impl Client {
         let close = self.closes_after(incoming);
         let mut out = rt::take_buffer();
         reply::write_served(&mut out, &self.worker, incoming, &served, close);
-        out.extend_from_slice(&served.body);
-        rt::recycle(served.body);
-        let sent = self.send(out).await;
+        // A long body is sent from where it is: two copies of it would be more than the budget says.
+        let sent = if served.body.len() > UNWATCHED_BYTES {
+            self.send(out).await && self.send(served.body).await
+        } else {
+            out.extend_from_slice(&served.body);
+            rt::recycle(served.body);
+            self.send(out).await
+        };
+        drop(served.held);
         self.count_request(served.status.http, served.batch_calls, started_ns);
         if !sent {
             Then::Gone

@@ -15,6 +15,7 @@ use super::asked::{Question, RequestContext, Unasked};
 use super::attempt::Begun;
 use super::batch;
 use super::call::{LiveCall, Settled};
+use super::connection::UNWATCHED_BYTES;
 use super::meter::Meter;
 use super::respond::{self, Refusal, Status};
 use super::route::Route;
@@ -31,6 +32,8 @@ pub struct Served {
     pub explain: Explain,
     /// Calls of a batch.
     pub batch_calls: Option<usize>,
+    /// What the body takes of the shard's budget, until the client has been sent it. Short answers take nothing.
+    pub held: Option<HoldBudget>,
 }
 
 /// What the explanation headers say.
@@ -125,6 +128,7 @@ fn refuse(worker: &Worker, body: &[u8], refusal: &BodyRefusal) -> Served {
         body: out,
         explain: Explain::default(),
         batch_calls: None,
+        held: None,
     }
 }
 
@@ -137,18 +141,19 @@ async fn single(
     relay: &mut impl Relay,
 ) -> Done {
     let mut out = rt::take_buffer();
-    let served = |status, body, explain| {
+    let served = |status, body, explain, held| {
         Done::Served(Served {
             status,
             body,
             explain,
             batch_calls: None,
+            held,
         })
     };
     let (call, answered) = match &item.kind {
         Kind::Invalid(why) => {
             write_invalid(&mut out, body, item, *why);
-            return served(Status::OK, out, Explain::default());
+            return served(Status::OK, out, Explain::default(), None);
         }
         Kind::Call(call) => (call, true),
         Kind::Notification(call) => (call, false),
@@ -159,16 +164,20 @@ async fn single(
         if !answered {
             out.clear();
         }
-        return served(Status::OK, out, Explain::default());
+        return served(Status::OK, out, Explain::default(), None);
     }
     let mut ask = Ask::begin(worker, &question);
-    let told = match ask.look(&mut out) {
+    let mut held = None;
+    let mut told = match ask.look(&mut out, usize::MAX) {
         Some(told) => told,
         None => {
-            let budget = HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes);
+            let budget = held.insert(HoldBudget::below(
+                &worker.held,
+                worker.limits.answer.max_response_bytes,
+            ));
             let way = ask.join();
             let mut live = None;
-            match ask.go(way, &mut live, &budget, answered).await {
+            match ask.go(way, &mut live, budget, answered).await {
                 Ended::Long(begun) => {
                     return Box::pin(relay_long(relay, &mut ask.meter, live, begun)).await;
                 }
@@ -179,9 +188,27 @@ async fn single(
     if !answered {
         out.clear();
     }
+    if !hold(worker, &mut held, out.len()) {
+        out.clear();
+        let fault = Fault::unsent(FaultClass::Overloaded, "answers_held");
+        told = write_fault(worker, &mut out, &question, fault, false, None);
+    }
     ask.meter
         .ended(told.outcome, told.fault, told.status.http, out.len());
-    served(told.status, out, ask.meter.explain())
+    served(told.status, out, ask.meter.explain(), held)
+}
+
+/// Charges an answer that will be waited for until its client has taken it; false where the shard holds as much as it may. The budget of a short
+/// one is dropped: it is handed to the kernel at once.
+fn hold(worker: &Rc<Worker>, held: &mut Option<HoldBudget>, bytes: usize) -> bool {
+    if bytes <= UNWATCHED_BYTES {
+        *held = None;
+        return true;
+    }
+    let budget = held.get_or_insert_with(|| {
+        HoldBudget::below(&worker.held, worker.limits.answer.max_response_bytes)
+    });
+    budget.charge_to(bytes)
 }
 
 /// Relays a long answer while it arrives; the call ends with it.
@@ -305,6 +332,13 @@ const fn told(status: Status, outcome: CallOutcome, fault: Option<Fault>) -> Tol
         outcome,
         fault,
     }
+}
+
+/// Writes the answer to a call whose result is longer than what is left for it.
+pub fn write_too_large(out: &mut Vec<u8>, question: &Question<'_>) -> Told {
+    let fault = Fault::unsent(FaultClass::ResponseTooLarge, "response_too_large");
+    let status = respond::write_fault(out, question.id(), &fault, question.method_text(), false);
+    told(status, CallOutcome::Failed, Some(fault))
 }
 
 /// Writes the answer to an item that is no call.

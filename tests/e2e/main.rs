@@ -26,6 +26,7 @@ mod harness;
 mod heads;
 mod heads_forward;
 mod hedging;
+mod held_answers;
 mod json_rpc;
 mod lifecycle;
 mod limits;

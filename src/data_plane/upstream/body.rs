@@ -10,6 +10,7 @@ use super::inflate::{Inflate, InflateError};
 
 /// Bytes of answers that may be held at once: for one call, for all calls of one batch together, or for a whole shard.
 pub struct HoldBudget {
+    whole_bytes: usize,
     left_bytes: Cell<usize>,
     /// The shard's, of which this one takes its share; what it took goes back when it is dropped.
     above: Option<Rc<Self>>,
@@ -20,6 +21,7 @@ impl HoldBudget {
     /// A budget of so many bytes.
     pub const fn new(bytes: usize) -> Self {
         Self {
+            whole_bytes: bytes,
             left_bytes: Cell::new(bytes),
             above: None,
             taken_above: Cell::new(0),
@@ -33,8 +35,8 @@ impl HoldBudget {
         budget
     }
 
-    /// Takes `bytes` if they are there.
-    fn take(&self, bytes: usize) -> bool {
+    /// Takes `bytes` if they are there, for as long as the budget lives or until they are given back.
+    pub fn take(&self, bytes: usize) -> bool {
         let Some(left) = self.left_bytes.get().checked_sub(bytes) else {
             return false;
         };
@@ -48,6 +50,11 @@ impl HoldBudget {
         true
     }
 
+    /// Charges as much as is missing to `bytes` in all: what was received is charged already, and is let go when it has been written.
+    pub fn charge_to(&self, bytes: usize) -> bool {
+        self.take(bytes.saturating_sub(self.spent_bytes()))
+    }
+
     /// Gives `bytes` back: the answer they belonged to was thrown away.
     pub fn give_back(&self, bytes: usize) {
         self.left_bytes.set(self.left_bytes.get() + bytes);
@@ -58,9 +65,17 @@ impl HoldBudget {
         }
     }
 
-    /// What is left.
+    /// What is left, here and above.
     pub fn left_bytes(&self) -> usize {
-        self.left_bytes.get()
+        let above = self
+            .above
+            .as_ref()
+            .map_or(usize::MAX, |above| above.left_bytes());
+        self.left_bytes.get().min(above)
+    }
+
+    fn spent_bytes(&self) -> usize {
+        self.whole_bytes.saturating_sub(self.left_bytes.get())
     }
 }
 
