@@ -16,10 +16,12 @@ use super::call::{LiveCall, Next, Settled};
 use super::flights::{Follow, Joined, Lead, Turn};
 use super::heads::{self, Corrected};
 use super::meter::Meter;
+use super::newest;
 use super::pipeline::{self, Told};
 use super::policies::HeadTold;
 use super::terms::Terms;
 use super::upstream::body::HoldBudget;
+use super::upstream::exchange::NO_ROOM;
 use super::worker::Worker;
 
 /// A call on its way to its outcome.
@@ -145,7 +147,7 @@ impl<'q> Ask<'q> {
     ) -> Ended {
         let lead = match way {
             Way::Lead(lead) => lead,
-            Way::Follow(follow) => match self.follow(follow).await {
+            Way::Follow(follow) => match self.follow(follow, budget).await {
                 Turn::Landed(settled) => return Ended::Shared(settled),
                 Turn::Lead(lead) => Some(lead),
                 Turn::Alone => None,
@@ -156,9 +158,10 @@ impl<'q> Ask<'q> {
     }
 
     /// Waits for somebody else's outcome; no longer than the call may take.
-    async fn follow(&mut self, mut follow: Follow<Settled>) -> Turn<Settled> {
+    async fn follow(&mut self, mut follow: Follow<Settled>, budget: &HoldBudget) -> Turn<Settled> {
         let deadline_ns = self.question.request(&self.worker).deadline.0;
-        let turn = rt::timeout_at(deadline_ns, follow.turn()).await;
+        let turn = follow.turn(deadline_ns, || budget.left_bytes());
+        let turn = rt::timeout_at(deadline_ns, turn).await;
         if let Ok(Turn::Lead(_)) = &turn {
             self.flight_ended(FlightOutcome::Promoted);
         }
@@ -205,54 +208,65 @@ impl<'q> Ask<'q> {
             self.worker.wrote(self.question.route.chain);
         }
         if let Settled::Long(begun) = settled {
+            heads::show_front(&self.worker, self.question, &begun);
             if let Some(lead) = lead {
                 lead.close();
             }
             return Ended::Long(begun);
         }
         if is_result(&settled) {
-            let mut facts = self.facts_of(&settled);
+            let facts = self.facts_of(&settled);
             let (worker, question) = (&self.worker, self.question);
             match heads::correct(worker, question, &settled, &facts, self.meter.upstream) {
-                Corrected::Nothing => (),
-                Corrected::By(made) => settled = made,
+                Corrected::Nothing => self.keep(&settled, &facts),
+                Corrected::By(made) => {
+                    settled = made;
+                    self.keep(&settled, &facts);
+                }
                 Corrected::Behind(number) => {
-                    let asked = heads::newest_block(worker, question, number, budget);
-                    settled = Box::pin(asked).await.unwrap_or(settled);
-                    facts = self.facts_of(&settled);
+                    let asked = newest::block(worker, question, number, budget, &mut self.meter);
+                    // An older block is what the client gets, but nobody after it.
+                    if let Some(found) = Box::pin(asked).await {
+                        settled = found;
+                        self.keep(&settled, &self.facts_of(&settled));
+                    }
                 }
             }
-            self.keep(&settled, &facts);
         }
         match lead {
-            Some(lead) => self.land(lead, settled),
+            Some(lead) => self.land(lead, settled, budget),
             None => Ended::Own(settled),
         }
     }
 
-    /// Ends the flight. A leader that ran out of its own time has nothing to say to the others: the next one leads.
-    fn land(&self, lead: Lead<Settled>, settled: Settled) -> Ended {
+    /// Ends the flight. A leader that ran out of its own time or room has nothing to say to those who have more: one of them leads.
+    fn land(&self, lead: Lead<Settled>, settled: Settled, budget: &HoldBudget) -> Ended {
         if lead.followers() == 0 {
             drop(lead);
             return Ended::Own(settled);
         }
-        let timed_out = matches!(
-            &settled,
-            Settled::Error { fault, .. }
-                if matches!(fault.class, FaultClass::DeadlineExceeded | FaultClass::Cancelled)
-        );
-        if timed_out {
-            drop(lead);
-            return Ended::Own(settled);
+        let is_late = || rt::now() >= self.question.request(&self.worker).deadline.0;
+        match whose(&settled, is_late) {
+            Whose::LeadersTime => {
+                drop(lead);
+                Ended::Own(settled)
+            }
+            Whose::LeadersRoom => {
+                let settled = Rc::new(settled);
+                lead.leave_to_roomier(settled.clone(), budget.left_bytes());
+                Ended::Shared(settled)
+            }
+            Whose::Everybodys => {
+                let outcome = match &settled {
+                    Settled::Answer { fault: None, .. } => FlightOutcome::Answered,
+                    _ => FlightOutcome::Failed,
+                };
+                self.flight_ended(outcome);
+                let settled = Rc::new(settled);
+                lead.land(settled.clone());
+                Ended::Shared(settled)
+            }
         }
-        let outcome = match &settled {
-            Settled::Answer { fault: None, .. } => FlightOutcome::Answered,
-            _ => FlightOutcome::Failed,
-        };
-        self.flight_ended(outcome);
-        let settled = Rc::new(settled);
-        lead.land(settled.clone());
-        Ended::Shared(settled)
     }
 
     fn flight_ended(&self, outcome: FlightOutcome) {
@@ -345,6 +359,32 @@ impl<'q> Ask<'q> {
     }
 }
 
+/// Whose a leader's outcome is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// It says something of the question or of the upstreams.
+    Everybodys,
+    /// It says that the leader's time was over, or its client gone.
+    LeadersTime,
+    /// It says that the leader, or its batch, had no room left to hold the answer.
+    LeadersRoom,
+}
+
+/// Whose an outcome is; `is_late` says whether the leader's own time is over. A time-out before that is the upstream's doing; one
+/// that comes with it says no more than that, for the last attempt may take what is left of the call's time. A full queue in front
+/// of an upstream is the shard's, and everybody's.
+fn whose(settled: &Settled, is_late: impl Fn() -> bool) -> Whose {
+    let Settled::Error { fault, .. } = settled else {
+        return Whose::Everybodys;
+    };
+    match fault.class {
+        FaultClass::DeadlineExceeded | FaultClass::Cancelled => Whose::LeadersTime,
+        FaultClass::Timeout | FaultClass::Overloaded if is_late() => Whose::LeadersTime,
+        FaultClass::ResponseTooLarge if fault.rule == NO_ROOM => Whose::LeadersRoom,
+        _ => Whose::Everybodys,
+    }
+}
+
 const fn is_result(settled: &Settled) -> bool {
     matches!(settled, Settled::Answer { fault: None, .. })
 }
@@ -361,5 +401,46 @@ impl Ended {
                 fault: None,
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(fault: Fault) -> Settled {
+        Settled::Error {
+            fault,
+            outcome_unknown: false,
+            words: None,
+        }
+    }
+
+    fn class(class: FaultClass) -> Settled {
+        failed(Fault::new(class, "test"))
+    }
+
+    #[test]
+    fn time_that_ran_out_with_the_leaders_own_is_nobody_elses() {
+        for late in [false, true] {
+            for own in [FaultClass::DeadlineExceeded, FaultClass::Cancelled] {
+                assert_eq!(whose(&class(own), || late), Whose::LeadersTime);
+            }
+            for of_all in [FaultClass::Transport, FaultClass::NoUpstream] {
+                assert_eq!(whose(&class(of_all), || late), Whose::Everybodys);
+            }
+        }
+        for by_time in [FaultClass::Timeout, FaultClass::Overloaded] {
+            assert_eq!(whose(&class(by_time), || true), Whose::LeadersTime);
+            assert_eq!(whose(&class(by_time), || false), Whose::Everybodys);
+        }
+    }
+
+    #[test]
+    fn want_of_room_is_the_leaders_and_too_large_is_everybodys() {
+        let no_room = Fault::new(FaultClass::ResponseTooLarge, NO_ROOM);
+        assert_eq!(whose(&failed(no_room), || false), Whose::LeadersRoom);
+        let too_large = class(FaultClass::ResponseTooLarge);
+        assert_eq!(whose(&too_large, || false), Whose::Everybodys);
     }
 }

@@ -113,11 +113,35 @@ impl<'q> LiveCall<'q> {
     /// Begins a call.
     pub fn begin(worker: &Rc<Worker>, question: &'q Question<'q>, request: Request) -> Self {
         let call = worker.engine.borrow_mut().begin(worker.now(), request);
+        Self::of(worker, question, call, 0)
+    }
+
+    /// Begins it once more, in continuation of one that made so many attempts. `None` if the retry budget does not allow it.
+    pub fn go_on(
+        worker: &Rc<Worker>,
+        question: &'q Question<'q>,
+        request: Request,
+        attempts: u16,
+    ) -> Option<Self> {
+        let call = worker
+            .engine
+            .borrow_mut()
+            .begin_again(worker.now(), request);
+        worker.take_notes(|_| ());
+        Some(Self::of(worker, question, call?, attempts))
+    }
+
+    fn of(
+        worker: &Rc<Worker>,
+        question: &'q Question<'q>,
+        call: engine::call::Call,
+        attempts: u16,
+    ) -> Self {
         Self {
             worker: worker.clone(),
             question,
             call,
-            attempts: 0,
+            attempts,
             last_upstream: None,
             kept: None,
             kept_before: Vec::new(),

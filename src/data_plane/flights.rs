@@ -2,8 +2,10 @@
 //! nobody and judges nothing; whether a call may be joined is decided before.
 //!
 //! - A follower's own deadline is its own affair: it drops its [`Follow`] and is gone.
-//! - A leader that lands gives every follower the same outcome. One that is dropped before (its client left) strands nobody: the
-//!   first follower that looks takes the lead and asks anew.
+//! - A leader that lands gives every follower the same outcome. One that is dropped before (its client left, its time is over)
+//!   strands nobody: of those who follow, the one with the most time left takes the lead and asks anew. So time that runs out for
+//!   many costs one more call and not one each.
+//! - A leader that had not the room to hold the answer says nothing to those who have more of it: the same one of these leads.
 //! - Equality is over the whole key, never over its hash; the hash is seeded per process.
 //!
 //! Flights and their buffers are used again: a call that nobody joins allocates nothing.
@@ -40,7 +42,15 @@ struct Flight<T> {
     followed: Cell<bool>,
     followers: Cell<usize>,
     /// Who follows, by seat.
-    wakers: RefCell<Vec<Option<Waker>>>,
+    seats: RefCell<Vec<Option<Seat>>>,
+}
+
+/// A follower's place.
+#[derive(Default)]
+struct Seat {
+    waker: Option<Waker>,
+    /// When its own time is over.
+    until_ns: u64,
 }
 
 enum State<T> {
@@ -48,6 +58,8 @@ enum State<T> {
     Flying,
     /// Its leader is gone and nobody has taken over yet.
     Orphaned,
+    /// The same, for want of room: an outcome for whoever has no more than so many bytes either.
+    Cramped(Rc<T>, usize),
     /// At its end.
     Landed(Rc<T>),
     /// Its leader goes on alone: whoever followed asks for itself.
@@ -125,9 +137,9 @@ impl<T> Flights<T> {
         flight.followed.set(true);
         flight.followers.set(flight.followers.get() + 1);
         let seat = {
-            let mut wakers = flight.wakers.borrow_mut();
-            wakers.push(None);
-            wakers.len() - 1
+            let mut seats = flight.seats.borrow_mut();
+            seats.push(Some(Seat::default()));
+            seats.len() - 1
         };
         Follow {
             flights: self.clone(),
@@ -146,7 +158,7 @@ impl<T> Flights<T> {
                 state: RefCell::new(State::Flying),
                 followed: Cell::new(false),
                 followers: Cell::new(0),
-                wakers: RefCell::new(Vec::new()),
+                seats: RefCell::new(Vec::new()),
             })
         })
     }
@@ -156,6 +168,17 @@ impl<T> Flights<T> {
         let mut table = self.table.borrow_mut();
         if let Ok(entry) = table.find_entry(flight.hash.get(), |known| Rc::ptr_eq(known, flight)) {
             drop(entry.remove());
+        }
+    }
+
+    /// Its leader is gone: whoever follows is to see to it.
+    fn pass_on(&self, flight: Rc<Flight<T>>, state: State<T>) {
+        if flight.followers.get() == 0 {
+            self.take_off_the_table(&flight);
+            self.put_by(flight);
+        } else {
+            flight.state.replace(state);
+            flight.wake_all();
         }
     }
 
@@ -169,7 +192,7 @@ impl<T> Flights<T> {
             return;
         }
         flight.key.borrow_mut().clear();
-        flight.wakers.borrow_mut().clear();
+        flight.seats.borrow_mut().clear();
         flight.state.replace(State::Flying);
         flight.followed.set(false);
         flight.followers.set(0);
@@ -181,14 +204,20 @@ impl<T> Flight<T> {
     fn wake_all(&self) {
         // One at a time, so that a waker may do what it likes with the flight.
         for seat in 0.. {
-            let waker = match self.wakers.borrow_mut().get_mut(seat) {
-                Some(waker) => waker.take(),
+            let waker = match self.seats.borrow_mut().get_mut(seat) {
+                Some(taken) => taken.as_mut().and_then(|seat| seat.waker.take()),
                 None => break,
             };
             if let Some(waker) = waker {
                 waker.wake();
             }
         }
+    }
+
+    /// Whether nobody who follows has more time than until then.
+    fn is_longest(&self, until_ns: u64) -> bool {
+        let seats = self.seats.borrow();
+        seats.iter().flatten().all(|seat| seat.until_ns <= until_ns)
     }
 }
 
@@ -223,6 +252,14 @@ impl<T> Lead<T> {
         self.end(State::Closed);
     }
 
+    /// Leaves the flight for want of room: whoever has no more than `room` bytes either gets this outcome, and one of the others
+    /// leads.
+    pub fn leave_to_roomier(mut self, outcome: Rc<T>, room: usize) {
+        if let Some(flight) = self.flight.take() {
+            self.flights.pass_on(flight, State::Cramped(outcome, room));
+        }
+    }
+
     fn end(&mut self, state: State<T>) {
         let Some(flight) = self.flight.take() else {
             return;
@@ -239,13 +276,7 @@ impl<T> Drop for Lead<T> {
         let Some(flight) = self.flight.take() else {
             return;
         };
-        if flight.followers.get() == 0 {
-            self.flights.take_off_the_table(&flight);
-            self.flights.put_by(flight);
-        } else {
-            flight.state.replace(State::Orphaned);
-            flight.wake_all();
-        }
+        self.flights.pass_on(flight, State::Orphaned);
     }
 }
 
@@ -257,29 +288,37 @@ pub struct Follow<T> {
 }
 
 impl<T> Follow<T> {
-    /// Waits for the leader's outcome, or for the lead.
-    pub async fn turn(&mut self) -> Turn<T> {
-        poll_fn(|cx| self.poll_turn(cx)).await
+    /// Waits for the leader's outcome, or for the lead. Its own time is over at `until_ns`, which it has to see to itself; `room`
+    /// says how many bytes it could hold of an answer.
+    pub async fn turn(&mut self, until_ns: u64, room: impl Fn() -> usize) -> Turn<T> {
+        poll_fn(|cx| self.poll_turn(cx, until_ns, &room)).await
     }
 
-    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn<T>> {
+    fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        until_ns: u64,
+        room: impl Fn() -> usize,
+    ) -> Poll<Turn<T>> {
         let Some(flight) = &self.flight else {
             return Poll::Ready(Turn::Alone);
         };
         let turn = match &mut *flight.state.borrow_mut() {
-            State::Flying => {
-                if let Some(waker) = flight.wakers.borrow_mut().get_mut(self.seat)
-                    && !waker.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
-                {
-                    *waker = Some(cx.waker().clone());
-                }
-                return Poll::Pending;
-            }
             State::Landed(outcome) => Turn::Landed(outcome.clone()),
             State::Closed => Turn::Alone,
-            orphaned @ State::Orphaned => {
-                *orphaned = State::Flying;
+            State::Cramped(outcome, had) if room() <= *had => Turn::Landed(outcome.clone()),
+            free @ (State::Orphaned | State::Cramped(..)) if flight.is_longest(until_ns) => {
+                *free = State::Flying;
                 Turn::Lead(self.flights.lead(flight.clone()))
+            }
+            State::Flying | State::Orphaned | State::Cramped(..) => {
+                if let Some(Some(seat)) = flight.seats.borrow_mut().get_mut(self.seat) {
+                    seat.until_ns = until_ns;
+                    if !seat.waker.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
+                        seat.waker = Some(cx.waker().clone());
+                    }
+                }
+                return Poll::Pending;
             }
         };
         self.leave();
@@ -291,18 +330,26 @@ impl<T> Follow<T> {
         let Some(flight) = self.flight.take() else {
             return;
         };
-        if let Some(waker) = flight.wakers.borrow_mut().get_mut(self.seat) {
-            *waker = None;
+        if let Some(seat) = flight.seats.borrow_mut().get_mut(self.seat) {
+            *seat = None;
         }
         let left = flight.followers.get().saturating_sub(1);
         flight.followers.set(left);
+        let is_free = matches!(
+            &*flight.state.borrow(),
+            State::Orphaned | State::Cramped(..)
+        );
         if left > 0 {
+            if is_free {
+                // It may have been the one that the others left the lead to.
+                flight.wake_all();
+            }
             return;
         }
         let over = match &*flight.state.borrow() {
             State::Flying => false,
             State::Landed(_) | State::Closed => true,
-            State::Orphaned => {
+            State::Orphaned | State::Cramped(..) => {
                 // The last one left between the leader's going and its own turn to lead.
                 self.flights.take_off_the_table(&flight);
                 true
@@ -340,7 +387,11 @@ mod tests {
     }
 
     fn now(follow: &mut Follow<u32>) -> Option<Turn<u32>> {
-        block_on(poll_once(follow.turn()))
+        within(follow, 0, 0)
+    }
+
+    fn within(follow: &mut Follow<u32>, until_ns: u64, room: usize) -> Option<Turn<u32>> {
+        block_on(poll_once(follow.turn(until_ns, || room)))
     }
 
     fn landed(turn: Option<Turn<u32>>) -> u32 {
@@ -399,6 +450,78 @@ mod tests {
         second.land(Rc::new(9));
         assert_eq!(landed(now(&mut one)), 9);
         assert_eq!(landed(now(&mut late)), 9);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn whoever_has_the_most_time_left_leads() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a", 0));
+        let mut followers: Vec<_> = (0..3).map(|_| follow(flights.join(b"a", 0))).collect();
+        for (follower, until_ns) in followers.iter_mut().zip([5, 9, 7]) {
+            assert!(within(follower, until_ns, 0).is_none());
+        }
+        drop(leader);
+        assert!(within(&mut followers[2], 7, 0).is_none());
+        assert!(within(&mut followers[0], 5, 0).is_none());
+        // It leaves before its turn: then it is the next one's.
+        drop(followers.remove(1));
+        assert!(within(&mut followers[0], 5, 0).is_none());
+        let Some(Turn::Lead(second)) = within(&mut followers[1], 7, 0) else {
+            panic!("nobody has more time");
+        };
+        second.land(Rc::new(4));
+        assert_eq!(landed(within(&mut followers[0], 5, 0)), 4);
+        assert!(flights.is_empty());
+    }
+
+    #[test]
+    fn who_waits_for_another_to_lead_is_woken_when_it_leaves() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        struct Count(AtomicUsize);
+        impl std::task::Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(count.clone());
+        let mut cx = Context::from_waker(&waker);
+        let flights = Flights::<u32>::new();
+        let leader = lead(flights.join(b"a", 0));
+        let mut short = follow(flights.join(b"a", 0));
+        let mut long = follow(flights.join(b"a", 0));
+        assert!(within(&mut long, 9, 0).is_none());
+        drop(leader);
+        assert!(short.poll_turn(&mut cx, 5, || 0).is_pending());
+        drop(long);
+        assert_eq!(count.0.load(Ordering::SeqCst), 1);
+        assert!(short.poll_turn(&mut cx, 5, || 0).is_ready());
+    }
+
+    #[test]
+    fn want_of_room_is_told_to_those_who_have_no_more() {
+        let flights = Flights::new();
+        let leader = lead(flights.join(b"a", 0));
+        let mut followers: Vec<_> = (0..3).map(|_| follow(flights.join(b"a", 0))).collect();
+        leader.leave_to_roomier(Rc::new(6), 100);
+        assert_eq!(landed(within(&mut followers[0], 9, 100)), 6);
+        let Some(Turn::Lead(second)) = within(&mut followers[1], 5, 101) else {
+            panic!("it has more room");
+        };
+        assert!(within(&mut followers[2], 5, 101).is_none());
+        second.land(Rc::new(7));
+        assert_eq!(landed(within(&mut followers[2], 5, 101)), 7);
+        assert!(flights.is_empty());
+        // Nobody has more: nothing is left of the flight.
+        let leader = lead(flights.join(b"a", 0));
+        let mut one = follow(flights.join(b"a", 0));
+        leader.leave_to_roomier(Rc::new(8), 100);
+        assert_eq!(landed(within(&mut one, 5, 1)), 8);
+        assert!(flights.is_empty());
+        // Nobody follows: neither.
+        lead(flights.join(b"a", 0)).leave_to_roomier(Rc::new(8), 100);
         assert!(flights.is_empty());
     }
 

@@ -4,21 +4,21 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::block::BlockRef;
+use engine::block::{BlockRef, RangeEnd};
 use engine::head::HeadKind;
 use engine::index::UpstreamIndex;
 use engine::shard::ProbeResult;
 use telemetry::{HeadPoll, PollOutcome};
 use wire::facts::Facts;
+use wire::response::ResultStream;
 
 use super::asked::Question;
-use super::attempt::Streaming;
-use super::call::{LiveCall, Settled};
+use super::attempt::Begun;
+use super::call::Settled;
 use super::policies::HeadTold;
 use super::terms::Terms;
 use super::upstream::Upstream;
 use super::upstream::aside::{self, Said};
-use super::upstream::body::HoldBudget;
 use super::upstream::judge::{Answer, Bytes, Kind};
 use super::worker::Worker;
 use crate::control::{Gossip, OfferedAnswer, Probe};
@@ -28,11 +28,6 @@ const MAX_ANSWER_BYTES: usize = 1 << 20;
 
 /// The longest that one question may take.
 const POLL_TIMEOUT_NS: u64 = 5_000_000_000;
-
-/// For so long at most a newest block that was told of is looked for, and so long is the first pause between two looks; each
-/// pause is twice the one before.
-const GIVE_UP_NS: u64 = 2_000_000_000;
-const FIRST_PAUSE_NS: u64 = 50_000_000;
 
 /// The longest sleep before the engine is asked again when the next question is due: what it knows may have changed.
 const LOOK_AGAIN_NS: u64 = 1_000_000_000;
@@ -178,6 +173,61 @@ pub fn correct(
     }
 }
 
+/// The same for a long answer, of which the front has come and no byte has gone to the client: what it will show is held against
+/// the head before it is shown. Where the front does not say it, what was kept of the newest block is not given out any more.
+pub fn show_front(worker: &Worker, question: &Question<'_>, begun: &Begun) {
+    let chain = question.route.chain;
+    let served = worker.chain_head(chain).newest;
+    let shown = match may_show(question.entry.tells, &question.block, served) {
+        MayShow::Nothing => return,
+        MayShow::Block(number) => Some(number),
+        MayShow::Newer => {
+            let mut stream = ResultStream::new(begun.expected_id);
+            let held = begun.long.held.as_slice();
+            let result = stream.feed(held).map(|fed| fed.result);
+            wire::facts::front_block(result.unwrap_or_default().of(held))
+        }
+    };
+    if let Some(number) = shown {
+        worker.show_block(chain, begun.out.dispatch.upstream, number);
+    }
+    // Logs of a range come oldest first: those behind the front may be of newer blocks.
+    if shown.is_none() || matches!(question.block, BlockRef::Range { .. }) {
+        worker.engine.borrow_mut().outdate_head(chain);
+    }
+}
+
+/// What a result can show of blocks above the served head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MayShow {
+    /// None of them.
+    Nothing,
+    /// This one: it was asked for, and there is a result.
+    Block(u64),
+    /// Which, it says itself.
+    Newer,
+}
+
+/// What a result can show of blocks above the served head, by its question.
+fn may_show(tells: HeadTold, block: &BlockRef, served: Option<u64>) -> MayShow {
+    let is_newer = |number: u64| served.is_none_or(|served| number > served);
+    match *block {
+        BlockRef::Number(number) if is_newer(number) => MayShow::Block(number),
+        BlockRef::Number(_) | BlockRef::Safe | BlockRef::Finalized | BlockRef::Earliest => {
+            MayShow::Nothing
+        }
+        _ if tells == HeadTold::Nothing => MayShow::Nothing,
+        BlockRef::Range { to, .. } => match to {
+            RangeEnd::Number(number) if is_newer(number) => MayShow::Newer,
+            RangeEnd::Latest | RangeEnd::Pending => MayShow::Newer,
+            RangeEnd::Number(_) | RangeEnd::Safe | RangeEnd::Finalized | RangeEnd::Earliest => {
+                MayShow::Nothing
+            }
+        },
+        _ => MayShow::Newer,
+    }
+}
+
 /// A quantity as a JSON string.
 fn quoted(number: u64) -> Vec<u8> {
     let mut quoted = vec![b'"'];
@@ -187,7 +237,7 @@ fn quoted(number: u64) -> Vec<u8> {
 }
 
 /// A result that was made here.
-fn made(result: Vec<u8>) -> Settled {
+pub fn made(result: Vec<u8>) -> Settled {
     Settled::Answer {
         answer: Answer {
             bytes: Bytes::Own(Vec::new()),
@@ -195,50 +245,6 @@ fn made(result: Vec<u8>) -> Settled {
         },
         own_id_sent: false,
         fault: None,
-    }
-}
-
-/// The newest block once more, by its number, from whoever has it; else as a client was shown it before. `None` where nobody has had
-/// it for [`GIVE_UP_NS`]: then an older block is better than none.
-pub async fn newest_block(
-    worker: &Rc<Worker>,
-    question: &Question<'_>,
-    number: u64,
-    budget: &HoldBudget,
-) -> Option<Settled> {
-    let by_number = question.about_block(number)?;
-    let until_ns = rt::now().saturating_add(GIVE_UP_NS);
-    let mut pause_ns = FIRST_PAUSE_NS;
-    loop {
-        if let Some(settled) = ask_by_number(worker, &by_number, budget).await {
-            return Some(settled);
-        }
-        let shown = worker.shown.block(question, number);
-        let next_ns = rt::now().saturating_add(pause_ns);
-        if shown.is_some() || next_ns >= until_ns {
-            return shown.map(made);
-        }
-        rt::sleep_until(next_ns).await;
-        pause_ns *= 2;
-    }
-}
-
-/// The block of this number, if an upstream gives it.
-async fn ask_by_number(
-    worker: &Rc<Worker>,
-    by_number: &Question<'_>,
-    budget: &HoldBudget,
-) -> Option<Settled> {
-    let mut live = LiveCall::begin(worker, by_number, by_number.request(worker));
-    // One level deep: the question by number tells nothing of the head, so it is not corrected in its turn.
-    let settled = Box::pin(live.drive(None, budget, Streaming::Never)).await;
-    match &settled {
-        Settled::Answer {
-            answer,
-            fault: None,
-            ..
-        } if answer.result().is_some_and(|result| result != b"null") => Some(settled),
-        _ => None,
     }
 }
 
@@ -279,5 +285,41 @@ pub fn take_offer(worker: &Worker, offered: &OfferedAnswer) {
         .is_some_and(|chain| chain.cache.enabled);
     if keeps {
         worker.cache.keep(&offered.key, &offered.result, lifetime);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_says_what_its_result_can_show() {
+        use HeadTold::{Block, Nothing, Own};
+        let range = |to| BlockRef::Range {
+            from: RangeEnd::Number(1),
+            to,
+        };
+        for (tells, block, shown) in [
+            (Block, BlockRef::Number(100), MayShow::Nothing),
+            (Block, BlockRef::Number(101), MayShow::Block(101)),
+            // Whoever answers for a block has it, whatever was asked about it.
+            (Nothing, BlockRef::Number(101), MayShow::Block(101)),
+            (Block, BlockRef::Finalized, MayShow::Nothing),
+            (Own, BlockRef::Latest, MayShow::Newer),
+            (Own, BlockRef::Hash, MayShow::Newer),
+            (Own, BlockRef::None, MayShow::Newer),
+            (Nothing, BlockRef::None, MayShow::Nothing),
+            (Nothing, BlockRef::Latest, MayShow::Nothing),
+            (Own, range(RangeEnd::Number(100)), MayShow::Nothing),
+            // A node may stop at its own head, so the end is not what is shown.
+            (Own, range(RangeEnd::Number(101)), MayShow::Newer),
+            (Own, range(RangeEnd::Latest), MayShow::Newer),
+            (Own, range(RangeEnd::Safe), MayShow::Nothing),
+        ] {
+            let may = may_show(tells, &block, Some(100));
+            assert_eq!(may, shown, "{tells:?} {block:?}");
+        }
+        let may = may_show(Block, &BlockRef::Number(1), None);
+        assert_eq!(may, MayShow::Block(1), "nothing is served yet");
     }
 }

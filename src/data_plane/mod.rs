@@ -27,6 +27,7 @@ pub mod inbox;
 pub mod incoming;
 pub mod listener;
 pub mod meter;
+pub mod newest;
 pub mod observe;
 pub mod pipeline;
 pub mod policies;

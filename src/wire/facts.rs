@@ -53,6 +53,48 @@ pub fn result_facts(raw: &[u8]) -> Facts {
     }
 }
 
+/// The block that the beginning of a long result names: of an object its own, of an array the highest of those that its elements name
+/// in the part that is here. What follows may name a higher one.
+#[must_use]
+pub fn front_block(front: &[u8]) -> Option<u64> {
+    match front {
+        [b'{', ..] => match of_object(front) {
+            Said::Number(number) => Some(number),
+            Said::Null | Said::Nothing => None,
+        },
+        [b'[', ..] => {
+            let mut highest = None;
+            // It ends where the part ends.
+            let _ = read_front(front.get(..MAX_LOOK_BYTES).unwrap_or(front), &mut highest);
+            highest
+        }
+        _ => None,
+    }
+}
+
+/// Reads the elements of an array as far as it goes.
+fn read_front(look: &[u8], highest: &mut Option<u64>) -> Option<()> {
+    let mut cursor = Cursor::<REPLY_WORDS>::new(look).ok()?;
+    cursor.pass();
+    let mut first = true;
+    while cursor.element(first).ok()? && cursor.peek()? == b'{' {
+        first = false;
+        cursor.pass();
+        let mut first_key = true;
+        while let Some(key) = cursor.key(first_key).ok()? {
+            first_key = false;
+            let value = cursor.value(2).ok()?;
+            if !key.escaped
+                && key.span.of(look) == b"blockNumber"
+                && let Said::Number(number) = Said::read(value.of(look))
+            {
+                *highest = (*highest).max(Some(number));
+            }
+        }
+    }
+    None
+}
+
 /// What an object says of its block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {

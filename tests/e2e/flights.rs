@@ -2,12 +2,12 @@
 //! fails or runs out of time. The answer is held back until all have asked, so no test depends on how fast they do.
 
 use crate::harness::{
-    Client, Proxy, Setup, asked, cache_of, call, error_of, in_flight, ok, provider_of, send_all,
-    standing_chain, until,
+    Client, HEAD, Proxy, Setup, asked, cache_of, call, error_of, in_flight, knows_head, ok,
+    provider_of, send_all, standing_chain, until,
 };
 use perf::provider::{Fault, Handle, Latency, Rule};
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const CALLERS: usize = 64;
 const METHOD: &str = "eth_getBalance";
@@ -225,25 +225,78 @@ fn an_outage_fails_all_callers_once() {
 fn a_follower_has_its_own_time() {
     let (only, proxy) =
         start_with(|setup| setup.after(&format!("methods:\n  {METHOD}: {{ timeout: 3s }}\n")));
+    // Two that ask at different heads join nobody.
+    knows_head(&proxy, HEAD);
     only.set_method_latency(METHOD, Latency::Fixed(Duration::from_secs(60)));
-    let mut leader = send_all(&proxy, [question(1)]);
+    let (mut leader, mut followers) = all_wait_for_the_first(&only, &proxy, 0);
     std::thread::sleep(Duration::from_millis(1500));
-    let began = Instant::now();
-    let mut follower = send_all(&proxy, [question(2)]);
+    followers.extend(send_all(&proxy, questions(1)));
     in_flight(&proxy, 2);
-    // The leader's time is over first. That is its own affair: the follower goes on, and is in luck.
-    let late = leader[0].response();
-    assert_eq!(error_of(&late.json()), (-32002, "request timed out"));
+    assert_eq!(asked(&only, METHOD), 1, "it did not join");
+    // Whoever asks from here on is answered at once.
     only.set_method_latency(METHOD, Latency::None);
-    let response = follower[0].response();
-    let waited = began.elapsed();
-    let value = response.json();
-    assert_eq!(value["id"], 2);
-    if value.get("error").is_some() {
-        // The question that it led was out before the upstream was well again: then its time is over when it is over.
-        assert_eq!(error_of(&value), (-32002, "request timed out"));
-        assert!(waited >= Duration::from_millis(2900), "{waited:?}");
+    let late = leader.response();
+    assert_eq!(error_of(&late.json()), (-32002, "request timed out"));
+    // The leader's time was over first. That is its own affair: the follower asks anew.
+    for answer in answers(&mut followers) {
+        assert!(answer["result"].is_string(), "{answer}");
     }
+    assert_eq!(asked(&only, METHOD), 2);
+    assert_eq!(flights(&proxy, "promoted"), 1.0);
+    nothing_is_left(&proxy);
+}
+
+#[test]
+fn an_upstream_that_is_too_slow_for_its_own_limit_fails_all_callers_once() {
+    let only = provider_of(&standing_chain(1));
+    let proxy = Setup::default()
+        .server("explain: true")
+        .upstream("only", &only.url(), "timeout: 1s")
+        .start();
+    knows_head(&proxy, HEAD);
+    only.set_method_latency(METHOD, Latency::Fixed(Duration::from_secs(60)));
+    let (mut leader, mut followers) = all_wait_for_the_first(&only, &proxy, 8);
+    // The calls have many seconds left: the outcome says something of the upstream.
+    let late = leader.response();
+    assert_eq!(error_of(&late.json()), (-32002, "request timed out"));
+    for answer in answers(&mut followers) {
+        assert_eq!(error_of(&answer), (-32002, "request timed out"));
+    }
+    let attempts = asked(&only, METHOD);
+    assert!(attempts <= 2, "{attempts} attempts for one question");
+    assert_eq!(flights(&proxy, "failed"), 1.0);
+    assert_eq!(flights(&proxy, "promoted"), 0.0);
+    nothing_is_left(&proxy);
+}
+
+#[test]
+fn a_batch_that_has_no_room_left_fails_nobody_else() {
+    const OTHER: &str = "eth_getCode";
+    let (only, proxy) = start_with(|setup| setup.limit("max_response_bytes: 1MiB"));
+    knows_head(&proxy, HEAD);
+    only.inject(Rule::always(Fault::LargeResult { bytes: 500_000 }).for_method(OTHER));
+    only.inject(Rule::always(Fault::LargeResult { bytes: 600_000 }).for_method(METHOD));
+    // Each of them may be held, both together not; and the large one is there first.
+    let large = call(1, OTHER, &format!(r#"["{ADDRESS}","latest"]"#));
+    let batch = format!("[{large},{},{}]", question(2), question(3));
+    let mut batch = send_all(&proxy, [batch]);
+    until("the batch's question to be out", || {
+        (asked(&only, METHOD) == 1).then_some(())
+    });
+    in_flight(&proxy, 2);
+    let mut alone = send_all(&proxy, questions(1));
+    in_flight(&proxy, 3);
+    assert_eq!(asked(&only, METHOD), 1, "it did not join");
+    let batch = batch[0].response().json();
+    assert!(batch[0]["result"].is_string());
+    // Of the same batch, and as short of room: asking again would help neither.
+    for short in [&batch[1], &batch[2]] {
+        assert!(short["error"].is_object(), "it had no room");
+    }
+    for answer in answers(&mut alone) {
+        assert_eq!(answer["result"].as_str().unwrap().len() + 2, 600_000);
+    }
+    assert_eq!(asked(&only, METHOD), 2);
     nothing_is_left(&proxy);
 }
 

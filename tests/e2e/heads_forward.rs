@@ -248,3 +248,157 @@ fn what_is_not_about_the_newest_block_is_each_cores_own() {
     }
     assert_eq!(asked(&only, "eth_getBalance"), 2);
 }
+
+/// What nobody polls for is known from answers alone.
+const HEADS_AT_REST: &str = "heads: { min_interval: 1h, max_interval: 1h, finality_interval: 1h }";
+
+/// One upstream whose answer to `eth_blockNumber` stands still.
+fn at_rest() -> (Handle, Proxy) {
+    let only = provider_of(&standing_chain(1));
+    let proxy = Setup::default()
+        .server("explain: true")
+        .chain(HEADS_AT_REST)
+        .upstream("only", &only.url(), "")
+        .start();
+    knows_head(&proxy, HEAD);
+    (only, proxy)
+}
+
+/// Far more than is held.
+fn padding() -> String {
+    "a".repeat(200_000)
+}
+
+fn streamed(proxy: &Proxy) -> f64 {
+    proxy.metric("livechain_streamed_responses_total", &[])
+}
+
+#[test]
+fn a_long_answer_raises_the_head_before_it_is_shown() {
+    let next = HEAD + 1;
+    let hash = format!("{:064x}", 1);
+    let block = format!(r#"{{"number":"0x{next:x}","x":"{}"}}"#, padding());
+    let entries = format!(
+        r#"[{{"blockNumber":"0x{next:x}","x":"b"}},{{"blockNumber":"0x{HEAD:x}","x":"{}"}}]"#,
+        padding()
+    );
+    let receipt = block.replace("number", "blockNumber");
+    let traces = format!(r#"[{{"result":"{}"}}]"#, padding());
+    for (method, params, result) in [
+        (
+            "eth_getBlockByNumber",
+            format!(r#"["0x{next:x}",true]"#),
+            &block,
+        ),
+        // It says nothing itself, but it was asked for that block.
+        (
+            "debug_traceBlockByNumber",
+            format!(r#"["0x{next:x}"]"#),
+            &traces,
+        ),
+        (
+            "eth_getBlockByHash",
+            format!(r#"["0x{hash}",true]"#),
+            &block,
+        ),
+        ("eth_getBlockReceipts", r#"["latest"]"#.to_owned(), &entries),
+        (
+            "eth_getTransactionReceipt",
+            format!(r#"["0x{hash}"]"#),
+            &receipt,
+        ),
+        (
+            "eth_getLogs",
+            r#"[{"fromBlock":"0x1","toBlock":"latest"}]"#.to_owned(),
+            &entries,
+        ),
+    ] {
+        let (only, proxy) = at_rest();
+        only.inject(Rule::always(Fault::RawResult(result.clone())).for_method(method));
+        let mut client = proxy.connect();
+        assert_eq!(block_number(&mut client), HEAD, "{method}");
+        let before = streamed(&proxy);
+        let long = client.post("/", &call(1, method, &params));
+        assert_eq!(block_number(&mut client), next, "{method} went back");
+        assert!(long.body.len() > 200_000, "{method}");
+        assert_eq!(streamed(&proxy), before + 1.0, "{method} was not streamed");
+    }
+}
+
+#[test]
+fn a_long_answer_that_does_not_say_its_block_in_time_ends_what_was_kept() {
+    let (only, proxy) = at_rest();
+    let receipt = format!(
+        r#"{{"x":"{}","blockNumber":"0x{:x}"}}"#,
+        padding(),
+        HEAD + 1
+    );
+    only.inject(Rule::always(Fault::RawResult(receipt)).for_method("eth_getTransactionReceipt"));
+    let mut client = proxy.connect();
+    let number = call(1, "eth_blockNumber", "[]");
+    for round in 0..10 {
+        client.post("/", &number);
+        if cache_of(&client.post("/", &number)) != "hit" {
+            continue;
+        }
+        let hash = format!(r#"["0x{round:064x}"]"#);
+        client.post("/", &call(1, "eth_getTransactionReceipt", &hash));
+        let after = client.post("/", &number);
+        match cache_of(&after) {
+            "miss_new_head" => return,
+            // A slow machine: it would not have been given anyway.
+            "miss_too_old" => (),
+            other => panic!("{other}"),
+        }
+    }
+    panic!("nothing was kept long enough to be ended");
+}
+
+#[test]
+fn a_head_that_nobody_has_is_looked_for_once_and_on_the_calls_account() {
+    let chain = standing_chain(1);
+    let providers: Vec<_> = (0..2).map(|_| provider_of(&chain)).collect();
+    let phantom = |number: u64| {
+        for provider in &providers {
+            provider.clear_all();
+            let said = Fault::RawResult(format!("\"0x{number:x}\""));
+            provider.inject(Rule::always(said).for_method("eth_blockNumber"));
+        }
+    };
+    phantom(HEAD + 1);
+    let setup = Setup::default()
+        .server("explain: true")
+        .chain(QUICK_HEADS)
+        .upstream("a", &providers[0].url(), "")
+        .upstream("b", &providers[1].url(), "");
+    let proxy = setup.start();
+    knows_head(&proxy, HEAD + 1);
+    let all = |text: &str| providers.iter().map(|one| asked(one, text)).sum::<usize>();
+    let by_number = |number: u64| all(&format!("\"0x{number:x}\""));
+    let attempts = |response: &crate::harness::Response| {
+        let header = response.header("x-livechain-attempts");
+        header.unwrap().parse::<usize>().unwrap()
+    };
+    let latest = call(1, "eth_getBlockByNumber", r#"["latest",false]"#);
+    let first = proxy.post(&latest);
+    assert_eq!(number(&ok(&first)["number"]), HEAD, "better than nothing");
+    let looks = by_number(HEAD + 1);
+    assert!(looks >= 2, "{looks}: each was to be asked");
+    assert_eq!(attempts(&first), looks + all("\"latest\""));
+    // Neither the same question nor one in another spelling looks again.
+    for params in [
+        r#"["latest",false]"#,
+        r#"["latest",true]"#,
+        r#"[ "latest" , true]"#,
+    ] {
+        let again = proxy.post(&call(1, "eth_getBlockByNumber", params));
+        assert_eq!(number(&ok(&again)["number"]), HEAD);
+        assert_eq!(attempts(&again), 1, "nor is an older block kept");
+    }
+    assert_eq!(by_number(HEAD + 1), looks);
+    // The next head is looked for.
+    phantom(HEAD + 2);
+    knows_head(&proxy, HEAD + 2);
+    ok(&proxy.post(&latest));
+    assert!(by_number(HEAD + 2) >= 2);
+}

@@ -100,6 +100,8 @@ pub enum BodyFault {
     Gzip,
     /// It is larger than may be held or passed on.
     TooLarge,
+    /// It is larger than what its own call or batch may still hold; another might.
+    NoRoom,
 }
 
 enum Framing {
@@ -255,12 +257,12 @@ const fn from_inflate(error: InflateError) -> BodyFault {
 /// Charges what was appended to `out` since it had `before` bytes.
 ///
 /// # Errors
-/// [`BodyFault::TooLarge`] when the budget does not cover it.
+/// [`BodyFault::NoRoom`] when the budget does not cover it.
 pub fn charge(budget: &HoldBudget, before: usize, out: &[u8]) -> Result<(), BodyFault> {
     if budget.take(out.len().saturating_sub(before)) {
         Ok(())
     } else {
-        Err(BodyFault::TooLarge)
+        Err(BodyFault::NoRoom)
     }
 }
 
@@ -330,7 +332,7 @@ mod tests {
         assert!(matches!(new(101), Err(BodyFault::TooLarge)));
         let budget = HoldBudget::new(3);
         assert_eq!(charge(&budget, 0, b"abc"), Ok(()));
-        assert_eq!(charge(&budget, 0, b"a"), Err(BodyFault::TooLarge));
+        assert_eq!(charge(&budget, 0, b"a"), Err(BodyFault::NoRoom));
         budget.give_back(1);
         assert_eq!(charge(&budget, 2, b"abc"), Ok(()));
     }

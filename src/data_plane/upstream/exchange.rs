@@ -513,10 +513,14 @@ fn settle(conn: InExchange, slot: Slot, body: &Body, keep_alive: bool) {
     }
 }
 
+/// The rule of an answer that its own call, or the batch of it, had no room to hold.
+pub const NO_ROOM: &str = "no_room_to_hold";
+
 /// The fault of the attempt for a body that cannot be used.
 fn body_fault(fault: BodyFault) -> Fault {
     match fault {
         BodyFault::TooLarge => Fault::new(FaultClass::ResponseTooLarge, "response_too_large"),
+        BodyFault::NoRoom => Fault::new(FaultClass::ResponseTooLarge, NO_ROOM),
         BodyFault::Early => Fault::new(FaultClass::Transport, "closed_in_body"),
         BodyFault::Framing => Fault::new(FaultClass::Transport, "bad_chunk"),
         BodyFault::Coding => Fault::new(FaultClass::Transport, "unknown_coding"),

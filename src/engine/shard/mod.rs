@@ -94,9 +94,24 @@ impl Shard {
 
     /// Begins a call. Never fails: a rejection comes out as [`Action::Complete`].
     pub fn begin(&mut self, now: Instant, request: Request) -> Call {
+        self.budget.count_call(now);
+        self.begin_counted(now, request)
+    }
+
+    /// Begins a call in continuation of one that was answered, but not well enough: for the retry budget it is a retry and not a call.
+    /// `None` if there is none left.
+    pub fn begin_again(&mut self, now: Instant, request: Request) -> Option<Call> {
+        if !self.budget.take(now, 1) {
+            let call = CallId(self.calls);
+            self.note(now, request.chain, NoteKind::RetryDenied { call });
+            return None;
+        }
+        Some(self.begin_counted(now, request))
+    }
+
+    fn begin_counted(&mut self, now: Instant, request: Request) -> Call {
         self.calls += 1;
         self.live_calls += 1;
-        self.budget.count_call(now);
         let policy = self
             .chain(request.chain)
             .map(|chain| chain.policy(request.policy));

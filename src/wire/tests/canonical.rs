@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use wire::block::{BlockRef, Form, Height, block_of};
 use wire::canonical::{MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, NotCanonical, write_params};
-use wire::facts::{MAX_LOOK_BYTES, result_facts};
+use wire::facts::{MAX_LOOK_BYTES, front_block, result_facts};
 
 fn canonical(params: &str) -> Result<String, NotCanonical> {
     let mut out = Vec::new();
@@ -313,4 +313,31 @@ fn facts_are_looked_for_up_to_a_bound() {
     };
     assert_eq!(number(&logs(MAX_LOOK_BYTES)), Some(16));
     assert_eq!(number(&logs(MAX_LOOK_BYTES + 1)), None);
+}
+
+#[test]
+fn the_front_of_a_long_result_names_a_block_as_far_as_it_is_there() {
+    for (front, named) in [
+        (r#"{"number":"0x10","transactions":[{"a"#, Some(16)),
+        (
+            r#"{"logs":[{"blockNumber":"0x11"}],"blockNumber":"0x10""#,
+            Some(16),
+        ),
+        (r#"{"logs":[{"blockNumber":"0x11"},"#, None),
+        (r#"{"number":"0x1"#, None),
+        (r#"{"number":null,"a":["#, None),
+        (
+            r#"[{"blockNumber":"0x10","a":1},{"blockNumber":"0x12","b":"c"#,
+            Some(18),
+        ),
+        (r#"[{"blockNumber":"0x10"},{"blockNumber":"0x1"#, Some(16)),
+        (r#"[{"logs":[{"blockNumber":"0x11"}],"a":"b"#, None),
+        (r#"[{"a":1},{"blockNumber":7},["#, Some(7)),
+        (r#"["0x10","#, None),
+        (r#""0x10"#, None),
+        ("[", None),
+        ("", None),
+    ] {
+        assert_eq!(front_block(front.as_bytes()), named, "{front}");
+    }
 }

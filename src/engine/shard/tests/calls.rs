@@ -314,6 +314,34 @@ fn a_failed_server_is_not_asked_again() {
 }
 
 #[test]
+fn a_call_that_goes_on_is_a_retry_and_earns_none() {
+    let mut bench = Bench::with_budget(
+        chain(2),
+        RetryBudgetConfig {
+            permille_of_calls: 1000,
+            min_millis_per_second: 0,
+        },
+    );
+    let mut call = bench.begin(read("eth_call"));
+    let (attempt, _, _) = bench.dispatched(&mut call);
+    bench.finish(&mut call, attempt, Ok(()));
+    let (now, request) = (bench.now, read("eth_call"));
+    let mut again = bench
+        .shard
+        .begin_again(now, request)
+        .expect("one call, one retry");
+    let (attempt, _, _) = bench.dispatched(&mut again);
+    bench.finish(&mut again, attempt, Ok(()));
+    bench.poll(&mut again);
+    assert!(bench.shard.begin_again(now, request).is_none());
+    let note = bench.shard.poll_note().map(|note| note.kind);
+    assert!(
+        matches!(note, Some(NoteKind::RetryDenied { .. })),
+        "{note:?}"
+    );
+}
+
+#[test]
 fn without_budget_the_failure_is_told_and_noted() {
     let mut bench = Bench::with_budget(
         chain(2),
