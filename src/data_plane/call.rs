@@ -116,17 +116,18 @@ impl<'q> LiveCall<'q> {
         Self::of(worker, question, call, 0)
     }
 
-    /// Begins it once more, in continuation of one that made so many attempts. `None` if the retry budget does not allow it.
+    /// Begins it once more, in continuation of one that made so many attempts, for `cost` retries. `None` if the budget does not allow it.
     pub fn go_on(
         worker: &Rc<Worker>,
         question: &'q Question<'q>,
         request: Request,
         attempts: u16,
+        cost: u32,
     ) -> Option<Self> {
         let call = worker
             .engine
             .borrow_mut()
-            .begin_again(worker.now(), request);
+            .begin_again(worker.now(), request, cost);
         worker.take_notes(|_| ());
         Some(Self::of(worker, question, call?, attempts))
     }

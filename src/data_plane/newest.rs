@@ -1,5 +1,5 @@
 //! The newest block, looked for by its number when the one that came is behind what clients have been told. It is still the same call:
-//! what it asks counts as attempts of the call, ends with its time, and comes out of the retry budget.
+//! what it asks counts as attempts of the call and ends with its time; looking again comes out of the retry budget.
 
 use std::rc::Rc;
 
@@ -38,8 +38,11 @@ pub async fn block(
     let until_ns = began_ns.saturating_add(GIVE_UP_NS);
     let until_ns = until_ns.min(by_number.request(worker).deadline.0);
     let mut pause_ns = FIRST_PAUSE_NS;
+    // The upstream that answered has not got the block, which is no outage: to ask another for it takes nothing from those who need a
+    // retry, as with any rerouted call. To go on looking does.
+    let mut cost = 0;
     loop {
-        match look(worker, &by_number, until_ns, budget, meter).await {
+        match look(worker, &by_number, until_ns, cost, budget, meter).await {
             Look::Found(settled) => return Some(settled),
             // Nobody was asked, so nobody is known not to have it.
             Look::Refused => return shown(),
@@ -54,6 +57,7 @@ pub async fn block(
         }
         rt::sleep_until(next_ns).await;
         pause_ns *= 2;
+        cost = 1;
     }
 }
 
@@ -72,12 +76,13 @@ async fn look(
     worker: &Rc<Worker>,
     by_number: &Question<'_>,
     until_ns: u64,
+    cost: u32,
     budget: &HoldBudget,
     meter: &mut Meter<'_>,
 ) -> Look {
     let mut request = by_number.request(worker);
     request.deadline.0 = request.deadline.0.min(until_ns);
-    let Some(mut live) = LiveCall::go_on(worker, by_number, request, meter.attempts) else {
+    let Some(mut live) = LiveCall::go_on(worker, by_number, request, meter.attempts, cost) else {
         return Look::Refused;
     };
     // One level deep: the question by number tells nothing of the head, so it is not corrected in its turn.

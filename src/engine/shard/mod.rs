@@ -98,10 +98,10 @@ impl Shard {
         self.begin_counted(now, request)
     }
 
-    /// Begins a call in continuation of one that was answered, but not well enough: for the retry budget it is a retry and not a call.
-    /// `None` if there is none left.
-    pub fn begin_again(&mut self, now: Instant, request: Request) -> Option<Call> {
-        if !self.budget.take(now, 1) {
+    /// Begins a call in continuation of one that was answered, but not well enough: for the retry budget it is `cost` retries and not a
+    /// call. `None` if they are not left.
+    pub fn begin_again(&mut self, now: Instant, request: Request, cost: u32) -> Option<Call> {
+        if !self.budget.take(now, cost) {
             let call = CallId(self.calls);
             self.note(now, request.chain, NoteKind::RetryDenied { call });
             return None;

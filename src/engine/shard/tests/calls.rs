@@ -328,12 +328,12 @@ fn a_call_that_goes_on_is_a_retry_and_earns_none() {
     let (now, request) = (bench.now, read("eth_call"));
     let mut again = bench
         .shard
-        .begin_again(now, request)
+        .begin_again(now, request, 1)
         .expect("one call, one retry");
     let (attempt, _, _) = bench.dispatched(&mut again);
     bench.finish(&mut again, attempt, Ok(()));
     bench.poll(&mut again);
-    assert!(bench.shard.begin_again(now, request).is_none());
+    assert!(bench.shard.begin_again(now, request, 1).is_none());
     let note = bench.shard.poll_note().map(|note| note.kind);
     assert!(
         matches!(note, Some(NoteKind::RetryDenied { .. })),
