@@ -3,6 +3,8 @@
 
 use std::cell::RefCell;
 
+use engine::method::MethodId;
+
 use super::asked::Question;
 use super::call::Settled;
 
@@ -11,7 +13,8 @@ const MAX_SPELLINGS: usize = 4;
 
 /// A result that was shown.
 struct Shown {
-    /// The params that asked for it, as they stood.
+    /// The method and params that asked for it, as they stood.
+    method: MethodId,
     params: Box<[u8]>,
     number: u64,
     result: Box<[u8]>,
@@ -41,7 +44,9 @@ impl LastShown {
             return;
         };
         let mut spellings = chain.borrow_mut();
-        match spellings.iter_mut().find(|shown| *shown.params == *params) {
+        let method = question.entry.id;
+        let same = |shown: &&mut Shown| shown.method == method && *shown.params == *params;
+        match spellings.iter_mut().find(same) {
             Some(shown) if shown.number == number => (),
             Some(shown) => {
                 shown.number = number;
@@ -52,6 +57,7 @@ impl LastShown {
                     spellings.remove(0);
                 }
                 spellings.push(Shown {
+                    method,
                     params: params.into(),
                     number,
                     result: result.into(),
@@ -64,9 +70,12 @@ impl LastShown {
     pub fn block(&self, question: &Question<'_>, number: u64) -> Option<Vec<u8>> {
         let spellings = self.chains.get(question.route.chain.as_usize())?.borrow();
         let params = question.params()?;
+        let method = question.entry.id;
+        let same = |shown: &&Shown| shown.method == method && *shown.params == *params;
         spellings
             .iter()
-            .find(|shown| *shown.params == *params && shown.number >= number)
+            .filter(same)
+            .find(|shown| shown.number >= number)
             .map(|shown| shown.result.to_vec())
     }
 }
