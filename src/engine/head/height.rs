@@ -59,6 +59,8 @@ pub struct Height {
     finalized: u64,
     /// Newest blocks in a row below final ones, and final ones in a row below others, that it named.
     sunk: [u8; 2],
+    /// It named its newest block since its final ones sank.
+    spoke_since: bool,
     /// Its last report was of less than the chain's head, and no race.
     late: bool,
     /// The questions to it.
@@ -131,6 +133,7 @@ impl Height {
     pub fn reported_newest(&mut self, number: u64, finalized: u64, block_time: Option<Duration>) {
         let sinks = gate::is_below_final(number, finalized.max(self.finalized), block_time);
         self.sinks(0, sinks);
+        self.spoke_since = self.sunk.get(1).is_some_and(|count| *count >= SINKS);
     }
 
     /// It reported this finalized block. True if that is the first that belies what it called final before.
@@ -151,7 +154,8 @@ impl Height {
     /// Does what it says now belie what was final? One odd answer of several nodes behind one URL is not enough.
     #[must_use]
     pub fn has_sunk(&self) -> bool {
-        self.sunk.iter().any(|count| *count >= SINKS)
+        let [newest, finals] = self.sunk;
+        newest >= SINKS || finals >= SINKS && self.spoke_since
     }
 
     /// The newest block that it is known to have.
@@ -265,6 +269,7 @@ impl Height {
         self.called_final = [0; HeadKind::COUNT];
         self.finalized = 0;
         self.sunk = [0; 2];
+        self.spoke_since = false;
         self.late = false;
     }
 

@@ -275,32 +275,29 @@ impl Heads {
             since.get_or_insert(at);
         }
         let before = self.agreed;
-        let mut reset = None;
-        if kind == HeadKind::Finalized && self.belies(upstream, number) && self.has_restarted(at) {
-            reset = self.reset(at);
-        } else {
-            self.settle_finality(kind, at);
+        if kind == HeadKind::Finalized {
+            self.hold_against_final(upstream, number);
         }
+        self.settle_finality(kind, at);
         Reported {
             news: news.then_some(kind),
             agreed: self.agreed != before,
-            reset,
             ..Reported::default()
         }
     }
 
-    /// Takes a finalized block in; does its upstream belie what it called final before? The first time it is asked again at once.
-    fn belies(&mut self, upstream: UpstreamIndex, number: u64) -> bool {
+    /// Does the upstream belie what it called final before? The first time it is asked again at once. What follows is concluded from the
+    /// next newest blocks, which say where the new chain is.
+    fn hold_against_final(&mut self, upstream: UpstreamIndex, number: u64) {
         let Some(newest) = self.agreed.map(|agreed| agreed.newest) else {
-            return false;
+            return;
         };
         let Some(height) = self.heights.get_mut(upstream.as_usize()) else {
-            return false;
+            return;
         };
         if height.reported_final(number.min(newest)) {
             height.polls.ask_finality_again();
         }
-        height.has_sunk()
     }
 
     fn settle_finality(&mut self, kind: HeadKind, at: Instant) {
