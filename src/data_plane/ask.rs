@@ -319,6 +319,9 @@ impl<'q> Ask<'q> {
         };
         let chain = self.question.route.chain;
         let entry = &self.question.entry;
+        if entry.is_odd_network(result) {
+            return;
+        }
         let said = cache::Answer {
             null: facts.null,
             empty: facts.empty,
@@ -327,6 +330,7 @@ impl<'q> Ask<'q> {
                 None if facts.pending => cache::OwnBlock::Null,
                 None => cache::OwnBlock::Absent,
             },
+            tells_head: heads::tells_head(self.question),
             upstream_head: self
                 .meter
                 .upstream
@@ -348,7 +352,7 @@ impl<'q> Ask<'q> {
             let kind = match lifetime {
                 cache::Lifetime::Head { .. } => CacheLifetime::Head,
                 cache::Lifetime::Final { .. } => CacheLifetime::Final,
-                cache::Lifetime::Until(_) => CacheLifetime::Timed,
+                cache::Lifetime::Until { .. } => CacheLifetime::Timed,
             };
             self.worker
                 .recorder

@@ -14,7 +14,7 @@ use wire::{filter_id, params, splice};
 
 use super::alarm::Alarm;
 use super::incoming::RequestId;
-use super::policies::MethodEntry;
+use super::policies::{ChainNamed, MethodEntry};
 use super::route::Route;
 use super::snapshot;
 use super::terms;
@@ -218,6 +218,10 @@ impl<'b> Question<'b> {
         Asked {
             method: self.method_text(),
             filter: self.entry.filter,
+            chain_id: match self.entry.names_chain {
+                Some(ChainNamed::Id(id)) => Some(id),
+                Some(ChainNamed::Network(_)) | None => None,
+            },
         }
     }
 

@@ -427,7 +427,7 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
     for (one, judged) in group.iter_mut().zip(judged) {
         if let Some(out) = one.live.comes_back() {
             record_attempt(worker, one.ask.question(), &out, Some(judged.fault));
-            one.live.take_judged(out.dispatch.attempt, judged, false);
+            one.live.take_judged(&out, judged, false);
         }
     }
 }

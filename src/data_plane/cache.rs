@@ -143,7 +143,7 @@ impl Cache {
 mod tests {
     use super::*;
 
-    const FINAL: Lifetime = Lifetime::Final { era: 0 };
+    const FINAL: Lifetime = Lifetime::Final { generation: 0 };
 
     fn always(_: &Lifetime) -> Result<(), Stale> {
         Ok(())

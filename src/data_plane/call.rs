@@ -16,7 +16,7 @@ use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
 use super::upstream::exchange::Reached;
-use super::upstream::judge::{Answer, Bytes, Judged, Kind};
+use super::upstream::judge::{Answer, Bytes, Judged, Kind, OTHER_CHAIN};
 use super::verify;
 use super::worker::Worker;
 
@@ -315,7 +315,11 @@ impl<'q> LiveCall<'q> {
     }
 
     /// Reports a judged answer, and keeps it until the engine says what is relayed.
-    pub fn take_judged(&mut self, attempt: AttemptId, judged: Judged, own_id_sent: bool) {
+    pub fn take_judged(&mut self, out: &Out, judged: Judged, own_id_sent: bool) {
+        let attempt = out.dispatch.attempt;
+        if judged.fault.is_some_and(|fault| fault.rule == OTHER_CHAIN) {
+            self.worker.found_foreign(&out.upstream);
+        }
         if let Some(answer) = judged.answer {
             let newest = Kept {
                 attempt,

@@ -111,9 +111,25 @@ async fn poll(upstream: &Upstream, kind: HeadKind) -> ProbeResult {
     }
 }
 
-/// Does it ask for the newest block itself?
+/// Does it ask for a block that clients never see go back? What a named upstream says is its own word.
 pub fn is_newest_block(question: &Question<'_>) -> bool {
-    question.entry.tells == HeadTold::Block && question.block == BlockRef::Latest
+    block_of_head(question).is_some() && !question.is_pinned()
+}
+
+/// Does its answer say how far the chain is?
+pub fn tells_head(question: &Question<'_>) -> bool {
+    question.entry.tells == HeadTold::Number || block_of_head(question).is_some()
+}
+
+/// Which of the chain's heads it asks for, as a block.
+fn block_of_head(question: &Question<'_>) -> Option<HeadKind> {
+    match question.block {
+        _ if question.entry.tells != HeadTold::Block => None,
+        BlockRef::Latest => Some(HeadKind::Newest),
+        BlockRef::Safe => Some(HeadKind::Safe),
+        BlockRef::Finalized => Some(HeadKind::Finalized),
+        _ => None,
+    }
 }
 
 /// What to give in place of a result.
@@ -144,6 +160,13 @@ pub fn correct(
         }
         _ => facts.block_number,
     };
+    if question.is_pinned() {
+        // Who names the upstream wants to know what it says. Others are not told less from then on.
+        if let (Some(said), Some(upstream)) = (said, upstream) {
+            worker.show_block(chain, upstream, said);
+        }
+        return Corrected::Nothing;
+    }
     let (Some(said), Some(upstream)) = (said, upstream) else {
         // What is no number is no answer to a question for one, where a better is known.
         let known = worker.chain_head(chain).newest;
@@ -152,21 +175,26 @@ pub fn correct(
             None => Corrected::Nothing,
         };
     };
-    match tells {
-        HeadTold::Number => match worker.answer_block_number(chain, upstream, said) {
+    match (tells, block_of_head(question)) {
+        (HeadTold::Number, _) => match worker.answer_block_number(chain, upstream, said) {
             served if served == said => Corrected::Nothing,
             served => Corrected::By(made(quoted(served))),
         },
-        HeadTold::Block if is_newest_block(question) => {
-            match worker.answer_block_number(chain, upstream, said) {
-                served if served == said => {
-                    worker.shown.show(question, said, settled);
-                    Corrected::Nothing
-                }
+        (_, Some(HeadKind::Newest)) => match worker.answer_block_number(chain, upstream, said) {
+            served if served == said => {
+                worker.shown.show(question, said, settled);
+                Corrected::Nothing
+            }
+            served => Corrected::Behind(served),
+        },
+        (_, Some(kind)) => {
+            worker.show_block(chain, upstream, said);
+            match worker.answer_final(chain, upstream, kind, said) {
+                served if served == said => Corrected::Nothing,
                 served => Corrected::Behind(served),
             }
         }
-        HeadTold::Nothing | HeadTold::Block | HeadTold::Own => {
+        (_, None) => {
             worker.show_block(chain, upstream, said);
             Corrected::Nothing
         }

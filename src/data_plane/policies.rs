@@ -30,6 +30,17 @@ pub struct MethodEntry {
     pub joins: bool,
     /// What its answer tells of the chain's head.
     pub tells: HeadTold,
+    /// What its answer tells of the chain's identity.
+    pub names_chain: Option<ChainNamed>,
+}
+
+/// What the answer to a method tells of which chain it is about, beside what is configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainNamed {
+    /// Its id: another than this is an answer about another chain.
+    Id(u64),
+    /// Its network's: usually this, but some chains have another (Ethereum Classic is chain 61 of network 1).
+    Network(u64),
 }
 
 /// What the answer to a method tells of the chain's head.
@@ -39,13 +50,28 @@ pub enum HeadTold {
     Nothing,
     /// Its number (`eth_blockNumber`).
     Number,
-    /// The newest block, if that was asked for, and else what [`Self::Own`] does (`eth_getBlockByNumber`).
+    /// The newest block, or the newest safe or final one, if that was asked for, and else what [`Self::Own`] does
+    /// (`eth_getBlockByNumber`).
     Block,
     /// That a block is there: its own `blockNumber` or `number`, or its elements'.
     Own,
 }
 
 impl MethodEntry {
+    /// Is this result the id of another network than usual? It may be right, and it may be another chain's.
+    pub fn is_odd_network(&self, result: &[u8]) -> bool {
+        match self.names_chain {
+            Some(ChainNamed::Network(usual)) => {
+                let text = result
+                    .strip_prefix(b"\"")
+                    .and_then(|t| t.strip_suffix(b"\""));
+                let said = text.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+                said != Some(usual)
+            }
+            _ => false,
+        }
+    }
+
     /// May a call of it change what reads say? A node's own filters are no part of that.
     pub fn writes(&self) -> bool {
         self.effect != Effect::None && self.filter == FilterRole::None
@@ -62,6 +88,7 @@ impl MethodEntry {
         keeps: false,
         joins: false,
         tells: HeadTold::Nothing,
+        names_chain: None,
     };
 }
 
@@ -98,9 +125,11 @@ impl Policies {
                 joins: chain.coalesce.enabled && engine::cache::may_share(standard),
                 tells: match name {
                     "eth_blockNumber" => HeadTold::Number,
-                    "eth_getBlockByNumber" => HeadTold::Block,
-                    "eth_getBlockByHash"
+                    "eth_getBlockByNumber"
                     | "eth_getBlockReceipts"
+                    | "eth_getHeaderByNumber"
+                    | "erigon_getHeaderByNumber" => HeadTold::Block,
+                    "eth_getBlockByHash"
                     | "eth_getLogs"
                     | "eth_getTransactionByBlockHashAndIndex"
                     | "eth_getTransactionByBlockNumberAndIndex"
@@ -108,6 +137,11 @@ impl Policies {
                     | "eth_getTransactionReceipt"
                     | "eth_sendRawTransactionSync" => HeadTold::Own,
                     _ => HeadTold::Nothing,
+                },
+                names_chain: match name {
+                    "eth_chainId" => chain.chain_id.map(ChainNamed::Id),
+                    "net_version" => chain.chain_id.map(ChainNamed::Network),
+                    _ => None,
                 },
             });
         }
@@ -160,6 +194,7 @@ impl Policies {
             keeps: chain.cache.enabled,
             joins: false,
             tells: HeadTold::Nothing,
+            names_chain: None,
         }
     }
 

@@ -175,7 +175,7 @@ impl LiveCall<'_> {
                 fault: Some(out.reached.timeout()),
             };
             record_attempt(&self.worker, self.question, &out, Some(judged.fault));
-            self.take_judged(out.dispatch.attempt, judged, false);
+            self.take_judged(&out, judged, false);
         }
     }
 
@@ -210,7 +210,7 @@ impl LiveCall<'_> {
             }
             Attempted::Judged(judged, own_id_sent) => {
                 record_attempt(&self.worker, self.question, &out, Some(judged.fault));
-                self.take_judged(attempt, judged, own_id_sent);
+                self.take_judged(&out, judged, own_id_sent);
             }
         }
         None

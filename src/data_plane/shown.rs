@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 
 use engine::index::ChainIndex;
+use engine::method::MethodId;
 
 use super::asked::Question;
 use super::call::Settled;
@@ -13,7 +14,8 @@ const MAX_SPELLINGS: usize = 4;
 
 /// A result that was shown.
 struct Shown {
-    /// The params that asked for it, as they stood.
+    /// The method and params that asked for it, as they stood.
+    method: MethodId,
     params: Box<[u8]>,
     number: u64,
     result: Box<[u8]>,
@@ -51,7 +53,9 @@ impl LastShown {
             return;
         };
         let mut spellings = chain.spellings.borrow_mut();
-        match spellings.iter_mut().find(|shown| *shown.params == *params) {
+        let method = question.entry.id;
+        let same = |shown: &&mut Shown| shown.method == method && *shown.params == *params;
+        match spellings.iter_mut().find(same) {
             Some(shown) if shown.number == number => (),
             Some(shown) => {
                 shown.number = number;
@@ -62,6 +66,7 @@ impl LastShown {
                     spellings.remove(0);
                 }
                 spellings.push(Shown {
+                    method,
                     params: params.into(),
                     number,
                     result: result.into(),
@@ -75,9 +80,12 @@ impl LastShown {
         let chain = self.chains.get(question.route.chain.as_usize())?;
         let spellings = chain.spellings.borrow();
         let params = question.params()?;
+        let method = question.entry.id;
+        let same = |shown: &&Shown| shown.method == method && *shown.params == *params;
         spellings
             .iter()
-            .find(|shown| *shown.params == *params && shown.number >= number)
+            .filter(same)
+            .find(|shown| shown.number >= number)
             .map(|shown| shown.result.to_vec())
     }
 

@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use engine::head::{ChainHead, Mark};
+use engine::head::{ChainHead, HeadKind, Mark};
 use engine::index::{ChainIndex, UpstreamIndex};
 use engine::note::{Note, NoteKind, Purpose};
-use engine::shard::Shard;
+use engine::shard::{ProbeResult, Shard};
 use engine::time::Instant;
 use mailbox::gossip::Port;
 use mailbox::watermark::Watermark;
@@ -566,6 +566,35 @@ impl Worker {
             upstream.vetted.set(true);
             self.admit(upstream);
         }
+    }
+
+    /// An upstream answered a client as only another chain's would. Where nobody probes, nobody could say that it is right again, so
+    /// only the answer is refused.
+    pub fn found_foreign(&self, upstream: &Upstream) {
+        let probes = self
+            .configured(upstream.chain)
+            .is_some_and(|chain| chain.probe.enabled);
+        if probes {
+            self.take_probe(&Probe {
+                chain: upstream.chain,
+                upstream: upstream.index,
+                seen: ProbeResult::OtherChain,
+            });
+        }
+    }
+
+    /// Which block a client is told of that asked for the newest safe or final one, when this upstream said `said`.
+    pub fn answer_final(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        said: u64,
+    ) -> u64 {
+        self.chain_head(chain);
+        self.engine
+            .borrow_mut()
+            .answer_final(chain, upstream, kind, said)
     }
 
     /// What a probe, here or on another shard, has seen.

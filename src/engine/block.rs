@@ -59,6 +59,10 @@ pub enum Height {
     Any,
     /// The newest block: an upstream that is behind answers with the past.
     Latest,
+    /// The newest block that is called safe.
+    Safe,
+    /// The newest block that is called final.
+    Finalized,
     /// This block.
     At(u64),
 }
@@ -72,8 +76,12 @@ impl BlockRef {
             Self::Range { to, .. } => match to {
                 RangeEnd::Number(number) => Height::At(number),
                 RangeEnd::Latest | RangeEnd::Pending => Height::Latest,
-                RangeEnd::Earliest | RangeEnd::Safe | RangeEnd::Finalized => Height::Any,
+                RangeEnd::Safe => Height::Safe,
+                RangeEnd::Finalized => Height::Finalized,
+                RangeEnd::Earliest => Height::Any,
             },
+            Self::Safe => Height::Safe,
+            Self::Finalized => Height::Finalized,
             Self::Latest | Self::Pending => Height::Latest,
             Self::None
                 if policy.class == MethodClass::HeadRead
@@ -81,12 +89,7 @@ impl BlockRef {
             {
                 Height::Latest
             }
-            Self::None
-            | Self::Earliest
-            | Self::Safe
-            | Self::Finalized
-            | Self::Hash
-            | Self::Unreadable => Height::Any,
+            Self::None | Self::Earliest | Self::Hash | Self::Unreadable => Height::Any,
         }
     }
 

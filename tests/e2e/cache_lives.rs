@@ -383,3 +383,64 @@ fn what_an_upstream_says_that_is_behind_is_not_kept() {
     assert_eq!(ask("0x10"), "miss_absent");
     assert_eq!(ask("0x10"), "hit");
 }
+
+#[test]
+fn a_chain_that_begins_anew_ends_what_was_final_at_once() {
+    let stage = Stage::start();
+    let params = r#"["0x5",false]"#;
+    stage.warm("eth_getBlockByNumber", params);
+    sleep(PAST_HEAD_BOUND);
+    assert_eq!(cache_of(&stage.ask("eth_getBlockByNumber", params)), "hit");
+    let back = i64::try_from(HEAD).expect("a small number") - 100;
+    stage.chain.advance(-back);
+    // Far sooner than a head that fell a little is believed.
+    until("the new chain to be seen", || {
+        let newest = stage
+            .proxy
+            .metric("livechain_chain_head_block", &[("kind", "newest")]);
+        (newest == stage.chain.head() as f64).then_some(())
+    });
+    assert_ne!(cache_of(&stage.ask("eth_getBlockByNumber", params)), "hit");
+}
+
+#[test]
+fn what_a_provider_of_another_chain_said_is_not_given_again() {
+    let stage = Stage::start_with(|setup| setup.chain("probe: { interval: 1s }"));
+    let params = r#"["0x5",false]"#;
+    stage.warm("eth_getBlockByNumber", params);
+    sleep(PAST_HEAD_BOUND);
+    assert_eq!(cache_of(&stage.ask("eth_getBlockByNumber", params)), "hit");
+    let id = stage.only.inject(Rule::always(Fault::WrongChain(666)));
+    let quarantined = |wanted: f64| {
+        until("the quarantine to change", || {
+            let out = stage.proxy.metric("livechain_upstream_quarantined", &[]);
+            (out == wanted).then_some(())
+        });
+    };
+    quarantined(1.0);
+    stage.only.clear(id);
+    quarantined(0.0);
+    let again = stage.ask("eth_getBlockByNumber", params);
+    assert_eq!(cache_of(&again), "miss_new_head", "{again}");
+}
+
+#[test]
+fn a_duration_does_not_take_the_number_back() {
+    let stage = Stage::start_with(|setup| {
+        setup.after(
+            "methods:\n  'eth_*': { cache: { ttl: 1h } }\n  'custom_*': { cache: { ttl: 1h } }\n",
+        )
+    });
+    stage.warm("eth_blockNumber", "[]");
+    let head = stage.advance(3);
+    let number = ok(&stage.ask("eth_blockNumber", "[]"));
+    assert_eq!(number, format!("0x{head:x}"));
+    for count in 1..4 {
+        stage.ask("custom_execute", "[1]");
+        assert_eq!(
+            stage.count("custom_execute"),
+            count,
+            "nobody knows what it does"
+        );
+    }
+}

@@ -14,7 +14,11 @@ const NONSENSE: &str = r#""0x1000000000000000""#;
 
 /// Cache and flights off: what is counted is the heads' doing.
 fn start(heads: &str, providers: &[&Handle]) -> Proxy {
-    let setup = Setup::default().chain(heads).forwarding_all();
+    start_with(Setup::default().chain(heads), providers)
+}
+
+fn start_with(setup: Setup, providers: &[&Handle]) -> Proxy {
+    let setup = setup.forwarding_all();
     let named = ["a", "b", "c"].iter().zip(providers);
     named
         .fold(setup, |setup, (name, provider)| {
@@ -279,4 +283,86 @@ fn numbers_that_are_none_do_no_harm() {
             (number == HEAD + 1).then_some(())
         });
     }
+}
+
+/// Two providers that take turns; the second is a block behind for good.
+fn one_a_block_behind() -> (Vec<Handle>, Proxy) {
+    let (_, providers) = providers(2);
+    providers[1].inject(Rule::always(Fault::StaleHead { lag_blocks: 1 }));
+    let setup = Setup::default()
+        .chain(QUICK_HEADS)
+        .chain("strategy: round_robin");
+    let proxy = start_with(setup, &[&providers[0], &providers[1]]);
+    knows_head(&proxy, HEAD);
+    lag_is_seen(&proxy, "b", 1);
+    (providers, proxy)
+}
+
+#[test]
+fn final_blocks_do_not_go_back_from_provider_to_provider() {
+    let (_providers, proxy) = one_a_block_behind();
+    for (tag, depth) in [("finalized", 64), ("safe", 32)] {
+        let wanted = format!("0x{:x}", HEAD - 1 - depth);
+        for ask in 0..8 {
+            let params = format!(r#"["{tag}",false]"#);
+            let block = ok(&proxy.post(&call(ask, "eth_getBlockByNumber", &params)));
+            assert_eq!(block["number"], *wanted, "{tag}: what two call so");
+        }
+    }
+}
+
+#[test]
+fn state_at_latest_is_not_read_where_the_newest_block_is_missing_for_long() {
+    let (providers, proxy) = one_a_block_behind();
+    let read = || {
+        let account = r#"["0x00000000000000000000000000000000000000aa","latest"]"#;
+        ok(&proxy.post(&call(1, "eth_getBalance", account)));
+        providers[1].counters().method("eth_getBalance")
+    };
+    // The head is half a second old soon, and then it is no race.
+    until("the one behind to be left out", || {
+        let before = read();
+        (0..6).all(|_| read() == before).then_some(())
+    });
+    let before = read();
+    for _ in 0..20 {
+        assert_eq!(read(), before);
+    }
+}
+
+#[test]
+fn who_names_the_provider_is_told_what_it_says() {
+    let (_providers, proxy) = one_a_block_behind();
+    let mut client = proxy.connect();
+    let path = "/rpc/provider/b/ethereum";
+    for _ in 0..3 {
+        let number = ok(&client.post(path, &call(1, "eth_blockNumber", "[]")));
+        assert_eq!(number, format!("0x{:x}", HEAD - 1));
+        let latest = call(2, "eth_getBlockByNumber", r#"["latest",false]"#);
+        let block = ok(&client.post(path, &latest));
+        assert_eq!(block["number"], format!("0x{:x}", HEAD - 1));
+        assert_eq!(number_of(&proxy), HEAD, "others are told the best");
+    }
+}
+
+#[test]
+fn another_chains_id_is_never_told_and_takes_the_provider_out() {
+    let (_, providers) = providers(2);
+    let setup = Setup::default()
+        .chain(QUICK_HEADS)
+        .chain("strategy: round_robin");
+    let setup = setup.chain("probe: { interval: 10m }");
+    let proxy = start_with(setup, &[&providers[0], &providers[1]]);
+    knows_head(&proxy, HEAD);
+    providers[1].inject(Rule::always(Fault::WrongChain(666)));
+    for ask in 0..6 {
+        assert_eq!(ok(&proxy.post(&call(ask, "eth_chainId", "[]"))), "0x1");
+    }
+    let quarantined = proxy.metric("livechain_upstream_quarantined", &[("upstream", "b")]);
+    assert_eq!(quarantined, 1.0);
+    let before = providers[1].counters().method("eth_gasPrice");
+    for ask in 0..6 {
+        ok(&proxy.post(&call(ask, "eth_gasPrice", "[]")));
+    }
+    assert_eq!(providers[1].counters().method("eth_gasPrice"), before);
 }

@@ -72,7 +72,7 @@ section! {
 section! {
     /// How long answers are kept, where what is known of the method is not to decide it.
     MethodCache {
-        /// `never`; `head`, until the chain has a newer block, and half a second at most; `final`, for good once the block that they hang on is final, and until then like `head`; or a duration. In a pattern it does not reach methods that do more than read or are about one node.
+        /// `never`; `head`, until the chain has a newer block, and half a second at most; `final`, for good once the block that they hang on is final, and until then like `head`; or a duration. In a pattern it does not reach methods that do more than read, are about one node, or are not known: those are named one by one. A duration for what tells how far the chain is ends with a new head.
         optional ttl: Ttl<1, { 365 * DAY }>,
     }
 }

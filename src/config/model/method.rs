@@ -157,18 +157,22 @@ impl MethodPolicy {
             hedge: Hedge::default(),
             cache: None,
         };
+        let mut kept_by_name = false;
         for (_, _, rule) in rules {
             policy.allow = rule.allow.unwrap_or(policy.allow);
             policy.timeout = rule.timeout.or(policy.timeout);
             policy.attempts = rule.attempts.or(policy.attempts);
             policy.strategy = rule.strategy.or(policy.strategy);
             policy.hedge.apply(&rule.hedge);
-            policy.cache = rule.cache.or(policy.cache);
+            if rule.cache.is_some() {
+                policy.cache = rule.cache;
+                kept_by_name = !rule.pattern.open;
+            }
         }
         policy.hedge.enabled &= aptitude::bars_hedge(method).is_none();
         if policy
             .cache
-            .is_some_and(|ttl| aptitude::bars_keeping(method, ttl).is_some())
+            .is_some_and(|ttl| aptitude::bars_keeping(method, ttl, kept_by_name).is_some())
         {
             policy.cache = None;
         }

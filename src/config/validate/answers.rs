@@ -52,9 +52,9 @@ pub(crate) fn method_cache(
     let ttl = file?.value.ttl?;
     let kept = ttl.value.0;
     if let Some(name) = pattern.exact()
-        && let Some(why) = aptitude::bars_keeping(name, kept)
+        && let Some(why) = aptitude::bars_keeping(name, kept, true)
     {
-        let remedy = if aptitude::bars_keeping(name, CacheTtl::Head).is_none() {
+        let remedy = if aptitude::bars_keeping(name, CacheTtl::Head, true).is_none() {
             "write `head`, or a duration"
         } else {
             "write `never`, or remove `cache` here: its answers are never kept"

@@ -116,7 +116,12 @@ pub struct Asked<'a> {
     pub method: &'a str,
     /// Whether its result is a filter's id.
     pub filter: FilterRole,
+    /// What its result must be, if it is the chain's id.
+    pub chain_id: Option<u64>,
 }
+
+/// The rule of an answer with another chain's id.
+pub const OTHER_CHAIN: &str = "other_chain";
 
 /// Judges a whole body that answers one call sent under `expected_id`.
 pub fn judge_one(
@@ -250,6 +255,10 @@ fn judge_result(
             answer: kind.map(|kind| Answer { bytes, kind }),
             fault,
         };
+    }
+    let is_other = |wanted| wire::quantity::parse_quoted(raw).is_some_and(|said| said != wanted);
+    if asked.chain_id.is_some_and(is_other) {
+        return Judged::fault(Fault::new(FaultClass::Server, OTHER_CHAIN));
     }
     let kind = if asked.filter == FilterRole::Creates {
         match our_filter_id(upstream, raw) {

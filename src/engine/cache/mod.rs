@@ -3,7 +3,8 @@
 //!
 //! Three lifetimes. **Final**: the block is not above the finalized one, so the answer stays true. **Head-bound**: true until the
 //! shard hears of a newer head, and at most for [`HEAD_BOUND`], because the shard hears late. **Until**: as long as the
-//! operator said.
+//! operator said; but what tells how far the chain is ends with a newer head all the same, since clients never see it go back.
+//! None of them outlives its generation ([`ChainHead::generation`]): a reset, or an upstream that turns out to be of another chain.
 //!
 //! What is never kept, whatever is configured: `null` (the next node may know better), errors, answers about the pending block or
 //! about another block than the one that was asked for, answers of calls that leave an effect or belong to one node's memory.
@@ -30,7 +31,7 @@ pub enum Ttl {
     Head,
     /// For ever, or until it is evicted.
     Final,
-    /// For so long at most, whatever the heads do.
+    /// For so long at most, whatever the heads do; of what tells the head itself, until a newer one.
     For(Duration),
 }
 
@@ -44,12 +45,17 @@ pub enum Lifetime {
         /// The first instant at which it is too old.
         until: Instant,
     },
-    /// Until then.
-    Until(Instant),
-    /// As long as the chain is the one that it was: a test chain that was reset begins a new era.
+    /// Until then, as long as the chain is the one that it was.
+    Until {
+        /// The generation in which it was said ([`ChainHead::generation`]).
+        generation: u32,
+        /// The first instant at which it is too old.
+        until: Instant,
+    },
+    /// As long as the chain is the one that it was: one that was reset, or turned out to be another one's, begins a new era.
     Final {
-        /// The era in which the block was final ([`ChainHead::era`]).
-        era: u32,
+        /// The generation in which the block was final ([`ChainHead::generation`]).
+        generation: u32,
     },
 }
 
@@ -120,6 +126,8 @@ pub struct Answer {
     pub empty: bool,
     /// The block that it names as its own.
     pub own_block: OwnBlock,
+    /// It says how far the chain is: a number or a block that clients never see go back.
+    pub tells_head: bool,
     /// The newest block of the upstream that answered, where it is known ([`Shard::upstream_head`](crate::shard::Shard::upstream_head)).
     pub upstream_head: Option<u64>,
 }
@@ -160,18 +168,21 @@ pub fn keep(
 ) -> Option<Lifetime> {
     may_look(policy, ttl, block).ok()?;
     let worthless = answer.null || answer.own_block == OwnBlock::Null || is_another(block, answer);
-    if worthless || began.era != now_head.era {
+    if worthless || began.generation != now_head.generation {
         return None;
     }
-    let kept_for_ever = Lifetime::Final { era: now_head.era };
+    let kept_for_ever = Lifetime::Final {
+        generation: now_head.generation,
+    };
     let lasting = match ttl {
         Some(Ttl::Final) => {
-            policy.cache == CacheClass::Static || !answer.empty && is_final(block, answer, now_head)
+            policy.cache == CacheClass::Static
+                || !answer.empty && is_final(policy, block, answer, now_head)
         }
         Some(_) => false,
         None => match policy.cache {
             CacheClass::Static => true,
-            CacheClass::Finality => !answer.empty && is_final(block, answer, now_head),
+            CacheClass::Finality => !answer.empty && is_final(policy, block, answer, now_head),
             CacheClass::HeadBound | CacheClass::Never => false,
         },
     };
@@ -181,13 +192,20 @@ pub fn keep(
     if is_behind(answer, now_head) {
         return None;
     }
-    match ttl {
-        Some(Ttl::For(span)) => Some(Lifetime::Until(now + span)),
-        _ => (began.seq == now_head.seq).then(|| Lifetime::Head {
-            seq: now_head.seq,
-            until: now + HEAD_BOUND,
-        }),
-    }
+    let span = match ttl {
+        Some(Ttl::For(span)) if !answer.tells_head => {
+            return Some(Lifetime::Until {
+                generation: now_head.generation,
+                until: now + span,
+            });
+        }
+        Some(Ttl::For(span)) => span,
+        _ => HEAD_BOUND,
+    };
+    (began.seq == now_head.seq).then(|| Lifetime::Head {
+        seq: now_head.seq,
+        until: now + span,
+    })
 }
 
 /// May an entry of this lifetime be given now?
@@ -197,9 +215,15 @@ pub fn keep(
 pub fn is_fresh(lifetime: &Lifetime, head: &ChainHead, now: Instant) -> Result<(), Stale> {
     match *lifetime {
         Lifetime::Head { seq, .. } if seq != head.seq => Err(Stale::NewHead),
-        Lifetime::Head { until, .. } | Lifetime::Until(until) if now >= until => Err(Stale::TooOld),
-        Lifetime::Final { era } if era != head.era => Err(Stale::NewHead),
-        Lifetime::Head { .. } | Lifetime::Until(_) | Lifetime::Final { .. } => Ok(()),
+        Lifetime::Until { generation, .. } | Lifetime::Final { generation }
+            if generation != head.generation =>
+        {
+            Err(Stale::NewHead)
+        }
+        Lifetime::Head { until, .. } | Lifetime::Until { until, .. } if now >= until => {
+            Err(Stale::TooOld)
+        }
+        Lifetime::Head { .. } | Lifetime::Until { .. } | Lifetime::Final { .. } => Ok(()),
     }
 }
 
@@ -233,7 +257,7 @@ fn is_another(block: &BlockRef, answer: &Answer) -> bool {
 }
 
 /// Can the block that the answer hangs on not be replaced any more, and did an upstream say so that has come past it?
-fn is_final(block: &BlockRef, answer: &Answer, head: &ChainHead) -> bool {
+fn is_final(policy: &StandardPolicy, block: &BlockRef, answer: &Answer, head: &ChainHead) -> bool {
     let Some(finalized) = head.finalized else {
         return false;
     };
@@ -241,6 +265,8 @@ fn is_final(block: &BlockRef, answer: &Answer, head: &ChainHead) -> bool {
         BlockRef::Number(number) => Some(number),
         BlockRef::Earliest => Some(0),
         BlockRef::Range { from, to } => highest_of(from, to),
+        // What a trace says is written by the caller's own tracer: it may name any block.
+        BlockRef::None | BlockRef::Hash if policy.class == MethodClass::Trace => None,
         BlockRef::None | BlockRef::Hash => match answer.own_block {
             OwnBlock::Number(number) => Some(number),
             OwnBlock::Absent | OwnBlock::Null => None,

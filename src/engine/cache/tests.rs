@@ -11,12 +11,14 @@ const HEAD: ChainHead = ChainHead {
     finalized: Some(900),
     seq: 7,
     era: 0,
+    generation: 0,
 };
 
 const HELD: Answer = Answer {
     null: false,
     empty: false,
     own_block: OwnBlock::Absent,
+    tells_head: false,
     upstream_head: Some(1_000),
 };
 
@@ -25,7 +27,14 @@ const HEAD_BOUND_NOW: Lifetime = Lifetime::Head {
     until: Instant(1_000_500_000_000),
 };
 
-const FOR_EVER: Lifetime = Lifetime::Final { era: 0 };
+const FOR_EVER: Lifetime = Lifetime::Final { generation: 0 };
+
+const fn until(until: Instant) -> Lifetime {
+    Lifetime::Until {
+        generation: 0,
+        until,
+    }
+}
 
 fn of(name: &str) -> &'static StandardPolicy {
     let id = lookup(name.as_bytes());
@@ -207,7 +216,10 @@ fn an_answer_that_a_new_head_overtook_is_kept_only_if_it_is_final() {
     let overtaken = |block| keep(of("eth_call"), None, &block, &ahead, &HEAD, &later, NOW);
     assert_eq!(overtaken(BlockRef::Latest), None);
     assert_eq!(overtaken(BlockRef::Number(900)), Some(FOR_EVER));
-    let reset = ChainHead { era: 1, ..later };
+    let reset = ChainHead {
+        generation: 1,
+        ..later
+    };
     let over_a_reset = keep(
         of("eth_chainId"),
         None,
@@ -231,11 +243,11 @@ fn an_operators_word_counts_more_than_the_table() {
     assert_eq!(told("eth_call", Ttl::Final, HELD), Some(HEAD_BOUND_NOW));
     assert_eq!(
         told("eth_call", Ttl::For(span), HELD),
-        Some(Lifetime::Until(NOW + span))
+        Some(until(NOW + span))
     );
     assert_eq!(
         told("net_peerCount", Ttl::For(span), HELD),
-        Some(Lifetime::Until(NOW + span))
+        Some(until(NOW + span))
     );
     let lagging = Answer {
         upstream_head: Some(1),
@@ -334,12 +346,82 @@ fn freshness_ends_with_the_head_with_time_and_with_the_era() {
     assert_eq!(is_fresh(&HEAD_BOUND_NOW, &HEAD, just_before), Ok(()));
     assert_eq!(is_fresh(&HEAD_BOUND_NOW, &HEAD, at), Err(Stale::TooOld));
     assert_eq!(is_fresh(&HEAD_BOUND_NOW, &newer, NOW), Err(Stale::NewHead));
-    let until = Lifetime::Until(at);
+    let until = until(at);
     assert_eq!(is_fresh(&until, &newer, just_before), Ok(()));
     assert_eq!(is_fresh(&until, &newer, at), Err(Stale::TooOld));
     assert_eq!(is_fresh(&FOR_EVER, &newer, Instant::NEVER), Ok(()));
-    let reset = ChainHead { era: 1, ..newer };
+    let reset = ChainHead {
+        generation: 1,
+        ..newer
+    };
     assert_eq!(is_fresh(&FOR_EVER, &reset, NOW), Err(Stale::NewHead));
+}
+
+#[test]
+fn what_tells_the_head_does_not_outlive_it_whatever_the_operator_says() {
+    let span = Duration::from_secs(3);
+    let tells = Answer {
+        tells_head: true,
+        ..HELD
+    };
+    let of_head = |name, block| {
+        let ttl = Some(Ttl::For(span));
+        keep(of(name), ttl, &block, &tells, &HEAD, &HEAD, NOW)
+    };
+    let until_next = Some(Lifetime::Head {
+        seq: 7,
+        until: NOW + span,
+    });
+    assert_eq!(of_head("eth_blockNumber", BlockRef::None), until_next);
+    assert_eq!(
+        of_head("eth_getBlockByNumber", BlockRef::Finalized),
+        until_next
+    );
+    let newer = ChainHead { seq: 8, ..HEAD };
+    let ttl = Some(Ttl::For(span));
+    let name = of("eth_blockNumber");
+    let overtaken = keep(name, ttl, &BlockRef::None, &tells, &HEAD, &newer, NOW);
+    assert_eq!(overtaken, None, "a newer one was told meanwhile");
+}
+
+#[test]
+fn a_tracer_does_not_say_which_block_its_trace_is_of() {
+    let names = Answer {
+        own_block: OwnBlock::Number(1),
+        ..HELD
+    };
+    for name in [
+        "debug_traceTransaction",
+        "debug_traceBlock",
+        "ots_traceTransaction",
+    ] {
+        assert_eq!(
+            kept(name, BlockRef::None, names),
+            Some(HEAD_BOUND_NOW),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        kept("debug_traceBlockByHash", BlockRef::Hash, names),
+        Some(HEAD_BOUND_NOW)
+    );
+    assert_eq!(
+        kept("eth_getTransactionReceipt", BlockRef::None, names),
+        Some(FOR_EVER)
+    );
+}
+
+#[test]
+fn nothing_outlives_the_generation_in_which_it_was_kept() {
+    let other = ChainHead {
+        generation: 1,
+        ..HEAD
+    };
+    let later = Instant::NEVER;
+    for lifetime in [FOR_EVER, until(later)] {
+        assert_eq!(is_fresh(&lifetime, &HEAD, NOW), Ok(()));
+        assert_eq!(is_fresh(&lifetime, &other, NOW), Err(Stale::NewHead));
+    }
 }
 
 /// Any answer, any heads: what is kept for ever is of a block that is final.
@@ -363,7 +445,7 @@ mod properties {
             let began = ChainHead { newest, finalized, ..HEAD };
             let head = ChainHead { seq: HEAD.seq + u64::from(moved), ..began };
             let own_block = OwnBlock::Number(number);
-            let answer = Answer { null, empty, own_block, upstream_head };
+            let answer = Answer { null, empty, own_block, tells_head: false, upstream_head };
             let block = if by_hash { BlockRef::Hash } else { BlockRef::Number(number) };
             let name = if by_hash { "eth_getBlockByHash" } else { "eth_getBlockByNumber" };
             match keep(of(name), None, &block, &answer, &began, &head, NOW) {
@@ -376,7 +458,7 @@ mod properties {
                     prop_assert!(!null && !moved && seq == head.seq && until == NOW + HEAD_BOUND);
                     prop_assert!(upstream_head.is_none() || upstream_head >= newest);
                 }
-                Some(Lifetime::Until(_)) => prop_assert!(false, "nobody asked for it"),
+                Some(Lifetime::Until { .. }) => prop_assert!(false, "nobody asked for it"),
                 None => {}
             }
         }

@@ -44,6 +44,7 @@ fn seen(
 ) -> (ChainHead, Vec<UpstreamView>, Vec<crate::score::Estimate>) {
     let head = ChainHead {
         seq: 0,
+        generation: 0,
         ..shard.chain_head(CHAIN)
     };
     let method = lookup(b"eth_call");

@@ -17,7 +17,7 @@ const FAST: Duration = Duration::from_millis(250);
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Two questions to two upstreams may be this far apart and still count as asked at once.
-const RACE: Duration = Duration::from_millis(500);
+pub const RACE: Duration = Duration::from_millis(500);
 
 /// No chain is believed to be faster than this; the divisions below need something above zero.
 pub const SHORTEST_BLOCK_TIME: Duration = Duration::from_millis(1);
@@ -40,6 +40,20 @@ pub fn slack(block_time: Option<Duration>, passed: Duration) -> u64 {
 /// An upstream that was no further behind than this when it was asked has the newest block, but for the race between the questions.
 pub fn race(block_time: Option<Duration>) -> u64 {
     blocks_in(RACE, block_time.unwrap_or(FAST)).saturating_add(1)
+}
+
+/// So many blocks the nodes behind one URL may be apart without being of two chains.
+const POOL_SPREAD: u64 = 8;
+
+/// Is this newest block so far below a final one that the chain it is of is not the one that had the final one?
+pub fn is_below_final(newest: u64, finalized: u64, block_time: Option<Duration>) -> bool {
+    let spread = POOL_SPREAD.max(race(block_time).saturating_mul(2));
+    newest.saturating_add(spread) < finalized
+}
+
+/// Is this final block so far below another that both are not of one chain? Nodes behind one URL may be two epochs apart.
+pub const fn is_final_no_more(finalized: u64, before: u64) -> bool {
+    finalized.saturating_add(FREE_BLOCKS) < before
 }
 
 fn blocks_in(span: Duration, block_time: Duration) -> u64 {

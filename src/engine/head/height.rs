@@ -11,6 +11,9 @@ use super::polls::Polls;
 /// An upstream that says the same implausible thing so often in a row is believed.
 pub const REPEATS: u8 = 3;
 
+/// What belies the final blocks, said so often in a row, is believed.
+const SINKS: u8 = 2;
+
 /// One thing that an upstream said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Report {
@@ -50,6 +53,16 @@ pub struct Height {
     answered: u64,
     /// The same, where it was not believed when it came.
     claimed: u64,
+    /// The highest of each kind that it answered to a client since it was asked for that.
+    called_final: [u64; HeadKind::COUNT],
+    /// The highest block that it called final.
+    finalized: u64,
+    /// Newest blocks in a row below final ones, and final ones in a row below others, that it named.
+    sunk: [u8; 2],
+    /// It named its newest block since its final ones sank.
+    spoke_since: bool,
+    /// Its last report was of less than the chain's head, and no race.
+    late: bool,
     /// The questions to it.
     pub polls: Polls,
     /// It said itself that it is not in sync.
@@ -75,6 +88,9 @@ impl Height {
                 self.answered = 0;
                 self.claimed = 0;
                 self.suspicion = None;
+                self.late = false;
+            } else if let Some(called) = self.called_final.get_mut(kind as usize) {
+                *called = 0;
             }
         }
         is_news
@@ -85,6 +101,61 @@ impl Height {
         if let Some(Some(report)) = self.reports.get_mut(HeadKind::Newest as usize) {
             report.behind = blocks;
         }
+    }
+
+    /// Its last report was of less than the chain's head, long after that was heard of.
+    pub fn set_late(&mut self, late: bool) {
+        self.late = late;
+    }
+
+    /// Is it behind by its last report, be it by one block, and by more than the race of two questions?
+    #[must_use]
+    pub const fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// It answered to a client that this is its newest safe or finalized block.
+    pub fn called_final(&mut self, kind: HeadKind, number: u64) {
+        if let Some(called) = self.called_final.get_mut(kind as usize) {
+            *called = number.max(*called);
+        }
+    }
+
+    /// The newest safe or finalized block that it named.
+    #[must_use]
+    pub fn finality(&self, kind: HeadKind) -> Option<u64> {
+        let called = self.called_final.get(kind as usize).copied();
+        let reported = self.report(kind).map(|report| report.number);
+        reported.max(called.filter(|called| *called > 0))
+    }
+
+    /// It reported this newest block, while this one of the chain was final.
+    pub fn reported_newest(&mut self, number: u64, finalized: u64, block_time: Option<Duration>) {
+        let sinks = gate::is_below_final(number, finalized.max(self.finalized), block_time);
+        self.sinks(0, sinks);
+        self.spoke_since = self.sunk.get(1).is_some_and(|count| *count >= SINKS);
+    }
+
+    /// It reported this finalized block. True if that is the first that belies what it called final before.
+    pub fn reported_final(&mut self, number: u64) -> bool {
+        let sinks = gate::is_final_no_more(number, self.finalized);
+        self.finalized = self.finalized.max(number);
+        self.sinks(1, sinks) == 1
+    }
+
+    fn sinks(&mut self, which: usize, sinks: bool) -> u8 {
+        let Some(count) = self.sunk.get_mut(which) else {
+            return 0;
+        };
+        *count = if sinks { count.saturating_add(1) } else { 0 };
+        *count
+    }
+
+    /// Does what it says now belie what was final? One odd answer of several nodes behind one URL is not enough.
+    #[must_use]
+    pub fn has_sunk(&self) -> bool {
+        let [newest, finals] = self.sunk;
+        newest >= SINKS || finals >= SINKS && self.spoke_since
     }
 
     /// The newest block that it is known to have.
@@ -189,15 +260,24 @@ impl Height {
                 *slot = None;
             }
         }
-        self.low = Low::default();
+        self.forget_finals();
         self.polls.ask_finality_again();
+    }
+
+    fn forget_finals(&mut self) {
+        self.low = Low::default();
+        self.called_final = [0; HeadKind::COUNT];
+        self.finalized = 0;
+        self.sunk = [0; 2];
+        self.spoke_since = false;
+        self.late = false;
     }
 
     /// It turned out to be of another chain: nothing that it said counts.
     pub fn forget(&mut self) {
         self.reports = [None; HeadKind::COUNT];
         self.suspicion = None;
-        self.low = Low::default();
+        self.forget_finals();
         self.answered = 0;
         self.claimed = 0;
     }

@@ -41,10 +41,25 @@ pub struct ChainHead {
     pub safe: Option<u64>,
     /// A block that is final, and not above `newest`. It does not go back within an era.
     pub finalized: Option<u64>,
-    /// Grows whenever `newest` or `era` changes, or what the newest block says may have. Of this shard only: other shards count otherwise.
+    /// Grows whenever anything above or `era` changes, or what the newest block says may have. Of this shard only: other shards count otherwise.
     pub seq: u64,
+    /// Grows whenever what was learned before may be about another chain: with `era`, and when an upstream that was asked turned out
+    /// to be of another chain. Of this shard only.
+    pub generation: u32,
     /// How often the chain was reset (a test chain that was set back). Blocks of another era are blocks of another chain.
     pub era: u32,
+}
+
+impl ChainHead {
+    /// The block of this kind, if one is known.
+    #[must_use]
+    pub const fn of(&self, kind: HeadKind) -> Option<u64> {
+        match kind {
+            HeadKind::Newest => self.newest,
+            HeadKind::Safe => self.safe,
+            HeadKind::Finalized => self.finalized,
+        }
+    }
 }
 
 /// A served head that travels between shards in one word: the era above, the number below, so that the greater of two is the one to

@@ -18,6 +18,9 @@
 //!
 //! **Behind** is an upstream by its own report, held against what was agreed on when the report came, if anybody still said so then.
 //! So it is never called late because another was asked a moment after it, however fast the chain is.
+//!
+//! **A restart** is a reset at once: every upstream that counts says what a chain cannot say that goes on, twice in a row: a newest
+//! block well below the final one, or a final block two epochs below what it called final before.
 
 mod gate;
 mod height;
@@ -218,8 +221,12 @@ impl Heads {
         at: Instant,
     ) -> Option<Crossed> {
         let report = Report { at, number, behind };
+        let late = self.is_past_race((number, behind), at);
         let height = self.heights.get_mut(upstream.as_usize())?;
         let is_news = height.hear(kind, report) && kind == HeadKind::Newest;
+        if is_news {
+            height.set_late(late);
+        }
         is_news.then(|| self.cross(upstream, behind)).flatten()
     }
 
@@ -283,6 +290,26 @@ impl Heads {
         told
     }
 
+    /// Which block a client is told is `safe` or `finalized` where an upstream answered with this one: never an older one than is served.
+    /// A newer one raises what is served when another upstream says so too, or none but this one knows the tag.
+    pub fn answer_final(&mut self, upstream: UpstreamIndex, kind: HeadKind, answered: u64) -> u64 {
+        let (Some(newest), Some(served)) = (self.served.newest, self.served.of(kind)) else {
+            return answered;
+        };
+        if !self.config.enabled || kind == HeadKind::Newest {
+            return answered;
+        }
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.called_final(kind, answered);
+        }
+        let others = self.heights.iter().enumerate();
+        let others = others.filter(|(position, _)| *position != upstream.as_usize());
+        let second = others.filter_map(|(_, other)| other.finality(kind)).max();
+        let believed = answered.min(second.unwrap_or(answered)).min(newest);
+        self.serve_final(kind, Some(believed));
+        believed.max(served)
+    }
+
     /// The upstream said itself that it is not in sync.
     pub fn mark_not_ready(&mut self, upstream: UpstreamIndex, now: Instant, span: Duration) {
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
@@ -290,10 +317,12 @@ impl Heads {
         }
     }
 
-    /// The upstream is of another chain: what it said is forgotten.
+    /// The upstream is of another chain: what it said is forgotten, and what was kept may be its answers.
     pub fn disown(&mut self, upstream: UpstreamIndex, now: Instant) -> Option<(u64, u64)> {
         let height = self.heights.get_mut(upstream.as_usize())?;
         height.forget();
+        self.served.generation += 1;
+        self.served.seq += 1;
         self.lagging.remove(upstream);
         let gave = self.givers.contains(upstream);
         self.givers.remove(upstream);
@@ -324,9 +353,25 @@ impl Heads {
             Needed::At(number) => height.newest().is_some_and(|newest| newest < number),
             // The race is a block at least, so most are decided without a division.
             Needed::Latest => height.report(HeadKind::Newest).is_some_and(|report| {
-                report.behind > 1 && report.behind > gate::race(self.block_time())
+                height.is_late()
+                    || report.behind > 1 && report.behind > gate::race(self.block_time())
             }),
+            Needed::Safe => self.lacks_final(height, HeadKind::Safe),
+            Needed::Finalized => self.lacks_final(height, HeadKind::Finalized),
         }
+    }
+
+    /// Is it known not to call final what clients were told is?
+    fn lacks_final(&self, height: &Height, kind: HeadKind) -> bool {
+        let known = height.finality(kind);
+        known.is_some_and(|known| self.served.of(kind) > Some(known))
+    }
+
+    /// Was a report of less than the chain's head made so long after the head was heard of that it is no race of two questions?
+    fn is_past_race(&self, (number, behind): (u64, u64), at: Instant) -> bool {
+        // A shard may hear of the report before it hears of the head that it was behind.
+        let is_old = |agreed: Agreed| agreed.newest > number && agreed.since + gate::RACE <= at;
+        behind > 0 && self.agreed.is_some_and(is_old)
     }
 
     /// The last that an upstream is known to have of this kind.
@@ -379,15 +424,29 @@ impl Heads {
             return;
         };
         self.serve(agreed.era, agreed.newest);
-        let current = agreed.era == self.served.era;
-        self.served.safe = agreed.safe.filter(|_| current);
-        self.served.finalized = agreed.finalized.filter(|_| current);
+        if agreed.era == self.served.era {
+            self.serve_final(HeadKind::Safe, agreed.safe);
+            self.serve_final(HeadKind::Finalized, agreed.finalized);
+        }
+    }
+
+    fn serve_final(&mut self, kind: HeadKind, number: Option<u64>) {
+        let slot = match kind {
+            HeadKind::Newest => return,
+            HeadKind::Safe => &mut self.served.safe,
+            HeadKind::Finalized => &mut self.served.finalized,
+        };
+        if number > *slot {
+            *slot = number;
+            self.served.seq += 1;
+        }
     }
 
     fn serve(&mut self, era: u32, number: u64) {
         let is_later = era > self.served.era;
         if is_later {
             (self.served.safe, self.served.finalized) = (None, None);
+            self.served.generation += 1;
         } else if era < self.served.era || self.served.newest >= Some(number) {
             return;
         }

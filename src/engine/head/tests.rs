@@ -3,6 +3,7 @@
 mod following;
 mod lag;
 mod properties;
+mod restart;
 
 use core::time::Duration;
 

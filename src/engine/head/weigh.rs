@@ -47,7 +47,11 @@ impl Heads {
         let before = self.agreed;
         let reset = self.weigh(upstream, number, &voices, at);
         let behind = self.stands(at).unwrap_or(best).saturating_sub(number);
-        self.set_behind(upstream, behind);
+        let late = self.is_past_race((number, behind), at);
+        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
+            height.set_behind(behind);
+            height.set_late(late);
+        }
         let crossed = self.cross(upstream, behind);
         Reported {
             news: Some(HeadKind::Newest),
@@ -87,8 +91,10 @@ impl Heads {
         if number >= agreed.newest {
             self.givers.insert(upstream);
         }
+        let block_time = self.block_time();
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
             height.reported_low(number < agreed.newest, at);
+            height.reported_newest(number, agreed.finalized.unwrap_or(0), block_time);
         }
         if before.is_none() && self.is_above(&agreed) {
             // Answers were told before anybody was asked, and nobody asked says anything like them.
@@ -97,6 +103,7 @@ impl Heads {
         if self.is_unexplained(&agreed, at)
             || self.was_nonsense(voices, &agreed, at)
             || self.has_gone_back(at)
+            || self.has_restarted(at)
         {
             return self.reset(at);
         }
@@ -214,6 +221,20 @@ impl Heads {
         heights().any(is_low) && heights().all(|height| is_low(height) || is_gone(height))
     }
 
+    /// Does everybody who counts, and everybody who gave the head, belie what was final? One that is silent does not, nor does one that
+    /// merely lags: so neither a failover to a laggard nor a single liar ends anything.
+    fn has_restarted(&self, now: Instant) -> bool {
+        let span = self.voice_span();
+        let mut givers = self.givers.iter();
+        let mut voices = self.heights.iter();
+        !self.givers.is_empty()
+            && givers.all(|giver| {
+                let height = self.heights.get(giver.as_usize());
+                height.is_some_and(Height::has_sunk)
+            })
+            && voices.all(|height| height.has_sunk() || !height.is_voice(now, span))
+    }
+
     /// Begins a new era at what the upstreams say now.
     pub(super) fn reset(&mut self, now: Instant) -> Option<(u64, u64)> {
         let newest = self.voices(now).newest()?;
@@ -254,11 +275,28 @@ impl Heads {
             since.get_or_insert(at);
         }
         let before = self.agreed;
+        if kind == HeadKind::Finalized {
+            self.hold_against_final(upstream, number);
+        }
         self.settle_finality(kind, at);
         Reported {
             news: news.then_some(kind),
             agreed: self.agreed != before,
             ..Reported::default()
+        }
+    }
+
+    /// Does the upstream belie what it called final before? The first time it is asked again at once. What follows is concluded from the
+    /// next newest blocks, which say where the new chain is.
+    fn hold_against_final(&mut self, upstream: UpstreamIndex, number: u64) {
+        let Some(newest) = self.agreed.map(|agreed| agreed.newest) else {
+            return;
+        };
+        let Some(height) = self.heights.get_mut(upstream.as_usize()) else {
+            return;
+        };
+        if height.reported_final(number.min(newest)) {
+            height.polls.ask_finality_again();
         }
     }
 
@@ -297,12 +335,6 @@ impl Heads {
     fn voice_span(&self) -> Option<Duration> {
         let span = self.config.max_interval.saturating_mul(VOICE_INTERVALS);
         self.config.enabled.then(|| span.max(LEAST_VOICE))
-    }
-
-    fn set_behind(&mut self, upstream: UpstreamIndex, behind: u64) {
-        if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
-            height.set_behind(behind);
-        }
     }
 
     /// Is more served than the reports explain, be it by another shard, and has it been so for long, or since the first reports?

@@ -171,10 +171,37 @@ const SENSITIVE_NAMESPACES: [&str; 13] = [
 ];
 
 /// First words, after the namespace, of methods that do something.
-const VERBS_THAT_WRITE: [&str; 26] = [
-    "add", "approve", "cancel", "create", "delete", "deploy", "drop", "enable", "disable",
-    "import", "increase", "lock", "mine", "new", "publish", "register", "remove", "reset",
-    "resend", "revert", "send", "set", "sign", "submit", "unlock", "write",
+const VERBS_THAT_WRITE: [&str; 30] = [
+    "add",
+    "approve",
+    "broadcast",
+    "cancel",
+    "create",
+    "delete",
+    "deploy",
+    "drop",
+    "enable",
+    "disable",
+    "execute",
+    "import",
+    "increase",
+    "lock",
+    "mine",
+    "new",
+    "publish",
+    "register",
+    "relay",
+    "remove",
+    "reset",
+    "resend",
+    "revert",
+    "send",
+    "set",
+    "sign",
+    "submit",
+    "transfer",
+    "unlock",
+    "write",
 ];
 
 /// What an unknown method may leave behind, judged by its name: a namespace that commands nodes, or a verb that does

@@ -158,6 +158,7 @@ impl Chain {
                 Reported::default()
             }
             ProbeResult::ChainId(seen) => self.chain_id_seen(index, seen, now, note),
+            ProbeResult::OtherChain => self.other_chain_seen(index, now, note),
             ProbeResult::Head(number) => self.head_seen(index, HeadKind::Newest, number, now, note),
             ProbeResult::Safe(number) => self.head_seen(index, HeadKind::Safe, number, now, note),
             ProbeResult::Finalized(number) => {
@@ -183,13 +184,28 @@ impl Chain {
             }
             return Reported::default();
         }
-        if upstream.quarantine.wrong_chain() {
-            note(NoteKind::Quarantined {
-                upstream: index,
-                cause: Cause::WrongChain,
-                until: Instant::NEVER,
-            });
+        self.other_chain_seen(index, now, note)
+    }
+
+    /// What was kept since the upstream was last known to be right may be its answers, and nobody knows which: all of it ends.
+    fn other_chain_seen(
+        &mut self,
+        index: UpstreamIndex,
+        now: Instant,
+        note: &mut impl FnMut(NoteKind),
+    ) -> Reported {
+        let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
+            return Reported::default();
+        };
+        let is_news = upstream.quarantine.wrong_chain();
+        if !is_news {
+            return Reported::default();
         }
+        note(NoteKind::Quarantined {
+            upstream: index,
+            cause: Cause::WrongChain,
+            until: Instant::NEVER,
+        });
         let reset = self.heads.disown(index, now);
         self.note_reset(reset, note);
         Reported {
@@ -211,8 +227,7 @@ impl Chain {
             return Reported::default();
         };
         upstream.breaker.checked_well(now);
-        let cause = upstream.quarantine.state().map(|(cause, _)| cause);
-        if cause == Some(Cause::WrongChain) {
+        if self.is_foreign(index) {
             self.heads.unanswered(index, kind, false, now);
             return Reported::default();
         }
@@ -232,6 +247,12 @@ impl Chain {
         if let Some((from, to)) = reset {
             note(NoteKind::HeadReset { from, to });
         }
+    }
+
+    /// Is it known to be of another chain?
+    pub(super) fn is_foreign(&self, index: UpstreamIndex) -> bool {
+        let state = self.upstream(index).and_then(|u| u.quarantine.state());
+        state.is_some_and(|(cause, _)| cause == Cause::WrongChain)
     }
 
     pub(super) fn set_reachable(&mut self, index: UpstreamIndex, reachable: bool) {

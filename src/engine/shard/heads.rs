@@ -84,11 +84,32 @@ impl Shard {
         answered: u64,
         now: Instant,
     ) -> u64 {
-        self.chains
-            .get_mut(chain.as_usize())
-            .map_or(answered, |state| {
-                state.heads.answer(upstream, answered, now)
-            })
+        let Some(state) = self.chains.get_mut(chain.as_usize()) else {
+            return answered;
+        };
+        if state.is_foreign(upstream) {
+            // It was asked before it was found out.
+            return state.heads.head().newest.unwrap_or(answered);
+        }
+        state.heads.answer(upstream, answered, now)
+    }
+
+    /// Which block a client that asked for the newest safe or finalized block is told of when this upstream answered with block
+    /// `answered`: never an older one than before, and no newer one than another upstream, if any knows, calls so too.
+    pub fn answer_final(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        kind: HeadKind,
+        answered: u64,
+    ) -> u64 {
+        let Some(state) = self.chains.get_mut(chain.as_usize()) else {
+            return answered;
+        };
+        if state.is_foreign(upstream) {
+            return state.heads.head().of(kind).unwrap_or(answered);
+        }
+        state.heads.answer_final(upstream, kind, answered)
     }
 
     /// The next question for an upstream's head, now or later; `None` where heads are not followed. It changes nothing: ask at its

@@ -40,6 +40,8 @@ use chain::Chain;
 pub enum ProbeResult {
     /// The upstream's `eth_chainId`.
     ChainId(ChainId),
+    /// It answered a client's `eth_chainId` with another one than the chain's.
+    OtherChain,
     /// The number of its newest block.
     Head(u64),
     /// The number of its newest safe block.

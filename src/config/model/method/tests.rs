@@ -188,8 +188,28 @@ fn a_pattern_passes_by_what_serves_one_call_alone() {
         assert_eq!(ttl(&fixed).is_some(), fixable, "{name}");
         assert!(!(alone && fixable), "{name}");
     }
-    let ttl = |name| MethodPolicy::resolve(&always, &[], name).cache;
-    assert!(ttl("vendor_getThings").is_some() && ttl("vendor_sendThings").is_none());
+}
+
+#[test]
+fn what_no_table_knows_is_kept_under_its_own_name_only() {
+    let second = CacheTtl::Time(Duration::from_secs(1));
+    for name in [
+        "vendor_getThings",
+        "vendor_execute",
+        "vendor_sendtransaction",
+        "vendor_getFilterChanges",
+    ] {
+        let ttl = |rules: &[_]| MethodPolicy::resolve(rules, &[], name).cache;
+        assert_eq!(ttl(&[kept("vendor_*", second)]), None, "{name}");
+        assert_eq!(ttl(&[kept("*", CacheTtl::Never)]), Some(CacheTtl::Never));
+        let both = [kept(name, CacheTtl::Head), kept("vendor_*", second)];
+        let named = (!name.ends_with("execute")).then_some(CacheTtl::Head);
+        assert_eq!(ttl(&both), named, "{name}");
+        // A rule by name that says nothing of keeping leaves it to the pattern, which may not.
+        let mut silent = kept(name, second);
+        silent.cache = None;
+        assert_eq!(ttl(&[silent, kept("vendor_*", second)]), None, "{name}");
+    }
 }
 
 #[test]

@@ -141,18 +141,18 @@ fn what_time_explains_is_no_jump() {
 fn a_test_chain_that_was_set_back_is_served_after_half_a_minute() {
     let mut heads = running(1);
     heads.finalized(A, 1_000, ms(10_001));
-    assert_eq!(heads.newest(A, 5, secs(20)).reset, None);
-    assert_eq!(heads.newest(A, 5, secs(35)).reset, None);
-    assert_eq!(heads.newest(A, 6, ms(49_999)).reset, None);
+    assert_eq!(heads.newest(A, 995, secs(20)).reset, None);
+    assert_eq!(heads.newest(A, 995, secs(35)).reset, None);
+    assert_eq!(heads.newest(A, 996, ms(49_999)).reset, None);
     let before = heads.head();
-    assert_eq!(heads.newest(A, 6, secs(50)).reset, Some((1_010, 6)));
+    assert_eq!(heads.newest(A, 996, secs(50)).reset, Some((1_010, 996)));
     let after = heads.head();
-    assert_eq!((after.newest, after.finalized), (Some(6), None));
+    assert_eq!((after.newest, after.finalized), (Some(996), None));
     assert_eq!((after.era, after.seq > before.seq), (1, true));
     assert!(heads.head() == after && Mark::of(&after) > Mark::of(&before));
     assert_eq!(heads.finalized(A, 2, secs(51)), Some(2));
-    heads.newest(A, 7, secs(52));
-    assert_eq!(heads.served(), Some(7));
+    heads.newest(A, 997, secs(52));
+    assert_eq!(heads.served(), Some(997));
 }
 
 #[test]

@@ -133,3 +133,27 @@ fn what_it_answered_counts_as_known_until_it_says_less() {
     heads.newest(A, 1_010, ms(10_950));
     assert!(heads.falls_short(A, Needed::At(1_011)));
 }
+
+#[test]
+fn one_that_still_says_less_when_the_head_is_half_a_second_old_is_behind_and_no_race() {
+    let mut heads = running(2);
+    heads.newest(A, 1_011, secs(11));
+    heads.newest(B, 1_010, ms(11_499));
+    assert!(!heads.falls_short(B, Needed::Latest), "a race");
+    heads.newest(B, 1_010, ms(11_500));
+    assert!(heads.falls_short(B, Needed::Latest));
+    heads.newest(A, 1_012, secs(12));
+    assert!(heads.falls_short(B, Needed::Latest), "until it says more");
+    heads.newest(B, 1_011, ms(12_100));
+    assert!(!heads.falls_short(B, Needed::Latest));
+    heads.newest(B, 1_012, ms(12_900));
+    assert!(!heads.falls_short(B, Needed::Latest));
+
+    // By what another shard heard, too.
+    let mut told = super::heads(2);
+    told.join(&heads.agreed().unwrap());
+    told.hear(B, HeadKind::Newest, (1_011, 1), ms(12_400));
+    assert!(!told.falls_short(B, Needed::Latest));
+    told.hear(B, HeadKind::Newest, (1_011, 1), ms(12_600));
+    assert!(told.falls_short(B, Needed::Latest));
+}

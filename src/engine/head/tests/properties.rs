@@ -10,6 +10,7 @@ enum Step {
     Finality(u16, bool, u64),
     Failed(u16, HeadKind, bool),
     Answer(u16, u64),
+    Final(u16, u64),
     Mark(u32, u64),
     Disown(u16),
 }
@@ -26,6 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..4_u16, any::<bool>(), number.clone()).prop_map(|(u, f, n)| Step::Finality(u, f, n)),
         1 => (0..4_u16, kind, any::<bool>()).prop_map(|(u, k, b)| Step::Failed(u, k, b)),
         3 => (0..4_u16, number.clone()).prop_map(|(u, n)| Step::Answer(u, n)),
+        2 => (0..4_u16, number.clone()).prop_map(|(u, n)| Step::Final(u, n)),
         1 => (0..2_u32, number).prop_map(|(e, n)| Step::Mark(e, n)),
         1 => (0..4_u16).prop_map(Step::Disown),
     ]
@@ -57,6 +59,10 @@ proptest! {
                     let told = heads.answer(UpstreamIndex(upstream), number, at);
                     prop_assert!(upstream == 3 || Some(told) >= before.newest);
                 }
+                Step::Final(upstream, number) => {
+                    let told = heads.answer_final(UpstreamIndex(upstream), HeadKind::Finalized, number);
+                    prop_assert!(before.finalized.is_none_or(|finalized| told >= finalized));
+                }
                 Step::Mark(era, number) => {
                     let newest = Some(number);
                     heads.raise(Mark::of(&ChainHead { newest, era, ..ChainHead::default() }), at);
@@ -67,7 +73,12 @@ proptest! {
             }
             let head = heads.head();
             prop_assert!(head.era >= before.era);
-            prop_assert_eq!(head.seq > before.seq, (head.era, head.newest) != (before.era, before.newest));
+            let told = |head: &ChainHead| {
+                (head.era, head.generation, head.newest, head.safe, head.finalized)
+            };
+            prop_assert_eq!(head.seq > before.seq, told(&head) != told(&before));
+            prop_assert!(head.generation >= before.generation);
+            prop_assert!(head.era == before.era || head.generation > before.generation);
             if head.era == before.era {
                 prop_assert!(head.newest >= before.newest);
                 prop_assert!(head.safe >= before.safe && head.finalized >= before.finalized);
@@ -97,7 +108,10 @@ proptest! {
             match what {
                 0 => { heads.newest(C, lie, ms(now + 1)); }
                 1 => { heads.report(C, HeadKind::Finalized, lie, ms(now + 1)); }
-                _ => { heads.answer(C, lie, ms(now + 1)); }
+                _ => {
+                    heads.answer(C, lie, ms(now + 1));
+                    heads.answer_final(C, HeadKind::Finalized, lie);
+                }
             }
             prop_assert_eq!(heads.agreed().unwrap().newest, truth);
             prop_assert!(heads.served().unwrap() <= truth + 4);

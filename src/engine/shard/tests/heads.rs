@@ -106,6 +106,36 @@ fn an_upstream_of_another_chain_has_no_say() {
 }
 
 #[test]
+fn a_wrong_chain_begins_a_generation_once_until_it_was_right_again() {
+    use crate::chain::ChainId;
+
+    let mut bench = Bench::new(2);
+    bench.head(A, 100);
+    bench.head(B, 100);
+    let generation = |bench: &Bench| bench.shard.chain_head(CHAIN).generation;
+    let seen = |bench: &mut Bench, result| bench.shard.probe_result(bench.now, CHAIN, B, result);
+    seen(&mut bench, ProbeResult::ChainId(ChainId(1)));
+    assert_eq!(generation(&bench), 0);
+    for wrong in [
+        ProbeResult::ChainId(ChainId(56)),
+        ProbeResult::ChainId(ChainId(56)),
+        ProbeResult::OtherChain,
+    ] {
+        seen(&mut bench, wrong);
+        assert_eq!(generation(&bench), 1);
+    }
+    assert_eq!(bench.goes_to(Height::Any), A);
+    // What it answered before it was found out raises nothing.
+    let told = bench.shard.answer_block_number(CHAIN, B, 101, bench.now);
+    assert_eq!(told, 100);
+    assert_eq!(bench.shard.chain_head(CHAIN).newest, Some(100));
+    seen(&mut bench, ProbeResult::ChainId(ChainId(1)));
+    seen(&mut bench, ProbeResult::OtherChain);
+    assert_eq!(generation(&bench), 2);
+    assert!(bench.view(B).quarantined.is_some());
+}
+
+#[test]
 fn own_successes_speak_against_a_breaker_that_opened_elsewhere() {
     let news = |bench: &Bench| News::Breaker {
         chain: CHAIN,
