@@ -25,6 +25,7 @@ pub mod flights;
 pub mod heads;
 pub mod inbox;
 pub mod incoming;
+pub mod levels;
 pub mod listener;
 pub mod meter;
 pub mod newest;

@@ -301,7 +301,11 @@ fn a_long_answer_raises_the_head_before_it_is_shown() {
             format!(r#"["0x{hash}",true]"#),
             &block,
         ),
-        ("eth_getBlockReceipts", r#"["latest"]"#.to_owned(), &entries),
+        (
+            "eth_getBlockReceipts",
+            format!(r#"["0x{next:x}"]"#),
+            &entries,
+        ),
         (
             "eth_getTransactionReceipt",
             format!(r#"["0x{hash}"]"#),
