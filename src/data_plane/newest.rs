@@ -20,7 +20,7 @@ const FIRST_PAUSE_NS: u64 = 50_000_000;
 pub const REMEMBER_NS: u64 = 5_000_000_000;
 
 /// The newest block once more, by its number, from whoever has it; else as a client was shown it before. `None` where nobody has had
-/// it for [`GIVE_UP_NS`], or for less if the call has less time: then an older block is better than none, and for [`REMEMBER_NS`]
+/// it for two seconds, or for less if the call has less time: then an older block is better than none, and for [`REMEMBER_NS`]
 /// nobody looks for this one.
 pub async fn block(
     worker: &Rc<Worker>,
