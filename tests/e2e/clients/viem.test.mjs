@@ -102,7 +102,9 @@ function suite(title, { churn, strategy }) {
       assert.match(await reader.getStorageAt({ address: counter, slot: '0x0' }), /^0x/);
       assert.ok(await reader.getGasPrice() > 0n);
       assert.ok((await reader.estimateFeesPerGas()).maxFeePerGas > 0n);
-      assert.equal((await reader.getFeeHistory({ blockCount: 2, rewardPercentiles: [50] })).gasUsedRatio.length, 2);
+      // A node that came back knows the fees of the blocks since, and may have seen one only.
+      const { gasUsedRatio } = await reader.getFeeHistory({ blockCount: 2, rewardPercentiles: [50] });
+      assert.ok(gasUsedRatio.length === 2 || (churn && gasUsedRatio.length === 1), gasUsedRatio);
       assert.equal((await reader.getProof({ address: counter, storageKeys: [] })).address.toLowerCase(), counter.toLowerCase());
     }));
 
