@@ -129,7 +129,8 @@ def test_reads(rig):
         assert eth.get_transaction_count(ACCOUNT.address) > 0
         assert len(eth.get_code(rig.counter.address)) > 100
         assert eth.gas_price > 0
-        assert len(eth.fee_history(2, "latest", [50])["gasUsedRatio"]) == 2
+        # A node that came back knows the fees of the blocks since, and may have seen one only.
+        assert len(eth.fee_history(2, "latest", [50])["gasUsedRatio"]) in (1, 2)
         with pytest.raises(TransactionNotFound):
             eth.get_transaction(b"\xab" * 32)
 
