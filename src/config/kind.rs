@@ -36,6 +36,8 @@ macro_rules! section {
         }
 
         impl $crate::read::Read for $section {
+            const IS_SWITCH: bool = $crate::kind::has_switch(Self::KEYS);
+
             fn read(node: &$crate::tree::Node, reader: &mut $crate::read::Reader<'_>) -> Option<Self> {
                 let entries = reader.section(node, Self::KEYS)?;
                 Some(Self { $( $key: reader.field(entries, stringify!($key)), )+ })
@@ -61,6 +63,11 @@ macro_rules! section {
     };
 }
 pub(crate) use section;
+
+/// Whether a section's first key switches the whole of it.
+pub(crate) const fn has_switch(keys: &[(&str, bool)]) -> bool {
+    matches!(keys.first(), Some((key, _)) if matches!(key.as_bytes(), b"enabled"))
+}
 
 /// Whether a key declared as `required` or `optional` must be given.
 pub(crate) const fn is_required(need: &str) -> bool {
@@ -139,6 +146,8 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 }
 
 impl Read for bool {
+    const IS_SWITCH: bool = true;
+
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         reader.public(
             node,

@@ -36,6 +36,10 @@ pub(crate) struct At<T> {
 
 /// A type that can be read from a node.
 pub(crate) trait Read: Sized {
+    /// Whether it switches something: a key that is there for that, and then says neither way, is told. Other keys without a value
+    /// are as if they were not there.
+    const IS_SWITCH: bool = false;
+
     /// The value, or `None` after telling `reader` what is wrong.
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self>;
 }

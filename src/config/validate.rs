@@ -51,6 +51,10 @@ pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config
         file.coalesce.and_then(|at| at.value.enabled),
         |enabled| enabled,
     );
+    let finals = file
+        .methods
+        .as_ref()
+        .map(|at| answers::final_rules(&at.value));
     let methods = file
         .methods
         .map(|at| rules(at.value, reader))
@@ -61,6 +65,10 @@ pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config
         coalesce,
     };
     let chains = chain::chains(file.chains?, &process, reader);
+    // One chain that follows heads gives the rule its sense.
+    if !chains.is_empty() && chains.iter().all(|chain| !chain.heads.enabled) {
+        answers::without_finality(&finals.unwrap_or_default(), reader);
+    }
     Some(Config {
         server,
         resolver,

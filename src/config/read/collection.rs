@@ -82,7 +82,19 @@ impl Reader<'_> {
     /// The value of a section's key, if it was given and can be read.
     pub(crate) fn field<T: Read>(&mut self, entries: &[Entry], key: &str) -> Option<At<T>> {
         let entry = entries.iter().find(|entry| entry.key == key)?;
-        if matches!(entry.value.value, Value::Null) || self.is_optional_blank(&entry.value) {
+        if self.is_optional_blank(&entry.value) {
+            return None;
+        }
+        if matches!(entry.value.value, Value::Null) {
+            if T::IS_SWITCH {
+                self.under(key, entry.place, |reader| {
+                    reader.problem(
+                        entry.value.place,
+                        "nothing is said here, neither on nor off",
+                        "write it, or remove the key",
+                    );
+                });
+            }
             return None;
         }
         self.under(key, entry.place, |reader| reader.value(&entry.value))

@@ -5,7 +5,7 @@ use super::{narrow, set};
 use crate::aptitude;
 use crate::file;
 use crate::model::{Cache, CacheTtl, Heads, HedgeRule, MethodPattern};
-use crate::read::{At, Reader};
+use crate::read::{At, Named, Origin, Reader};
 use crate::scalar::format_duration;
 
 pub(crate) fn cache(file: file::Cache) -> Cache {
@@ -62,6 +62,28 @@ pub(crate) fn method_cache(
         reader.problem_at(&ttl.origin, format!("`{name}` {why}"), remedy);
     }
     Some(kept)
+}
+
+/// Rules that keep answers for good once their block is final, where no block ever counts as final: on a chain that does not
+/// follow heads.
+pub(crate) fn without_finality(rules: &[Origin], reader: &mut Reader<'_>) {
+    for rule in rules {
+        reader.problem_at(
+            rule,
+            "no block counts as final without `heads`, so this keeps nothing longer than `head` does",
+            "write `head`, or remove `heads.enabled: false`",
+        );
+    }
+}
+
+/// Where these rules say that answers are kept for good once their block is final.
+pub(crate) fn final_rules(named: &Named<file::MethodRule>) -> Vec<Origin> {
+    let ttl = |rule: &file::MethodRule| rule.cache.as_ref()?.value.ttl.clone();
+    let rules = named.0.iter().filter_map(|(_, rule)| ttl(&rule.value));
+    rules
+        .filter(|ttl| ttl.value.0 == CacheTtl::Final)
+        .map(|ttl| ttl.origin)
+        .collect()
 }
 
 pub(crate) fn heads(file: file::Heads, reader: &mut Reader<'_>) -> Heads {

@@ -138,11 +138,18 @@ fn chain(
     }
     let mut strategy = reader.catalog.default_strategy();
     set(&mut strategy, file.strategy, |strategy| strategy.0);
+    let finals = file
+        .methods
+        .as_ref()
+        .map(|at| answers::final_rules(&at.value));
     let methods = file
         .methods
         .map(|at| rules(at.value, reader))
         .unwrap_or_default();
     let heads = answers::heads(file.heads.map(|at| at.value).unwrap_or_default(), reader);
+    if !heads.enabled {
+        answers::without_finality(&finals.unwrap_or_default(), reader);
+    }
     let mut cache = ChainCache {
         enabled: process.cache.enabled,
     };
