@@ -431,6 +431,9 @@ impl Worker {
             }
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
+            | NoteKind::RaceDenied { .. }
+            | NoteKind::Priced { .. }
+            | NoteKind::Spent { .. }
             | NoteKind::Paused { .. }
             | NoteKind::HoldOffEnded { .. }
             | NoteKind::Probed { .. } => (),
