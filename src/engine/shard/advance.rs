@@ -200,7 +200,6 @@ impl Shard {
         let Some(state) = self.chains.get_mut(chain.as_usize()) else {
             return;
         };
-        let has_tariffs = state.has_tariffs();
         let estimate = state.board.estimate(index, method, now);
         let micros = |us: u64| u32::try_from(us).unwrap_or(u32::MAX);
         let usual = Duration::from_micros(estimate.usual_us);
@@ -211,7 +210,7 @@ impl Shard {
         let permits = state.admit(index, method, now, &mut |kind| {
             self.notes.push(now, chain, kind)
         });
-        let reserved = if has_tariffs {
+        let reserved = if self.metered {
             self.reserve(chain, index, method, now)
         } else {
             None

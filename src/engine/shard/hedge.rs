@@ -3,6 +3,7 @@
 
 use crate::breaker::State;
 use crate::call::{Attempt, Call, MAX_LIVE_ATTEMPTS};
+use crate::config::HedgeConfig;
 use crate::hedge;
 use crate::index::{ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex};
 use crate::method::MethodId;
@@ -22,54 +23,17 @@ impl Shard {
             return;
         };
         let hedge = chain.policy(request.policy).hedge;
-        if hedge.is_none() && !chain.races {
-            return;
+        if let Some(config) = hedge {
+            let first = call.attempts().next();
+            let units = first.map_or(0, |first| first.units);
+            chain.hedges.count_call(request.policy, units, now);
+            arm_hedge(chain, call, &config, now);
         }
-        let Some(first) = call.attempts().next() else {
-            return;
-        };
-        if hedge.is_some() {
-            chain.hedges.count_call(request.policy, first.units, now);
-        }
-        if let Some(race) = chain.ranker(call.strategy).and_then(|ranker| ranker.race)
+        if chain.races
+            && let Some(race) = chain.ranker(call.strategy).and_then(|ranker| ranker.race)
             && self.race(call, race, least_bad, now)
         {
-            return;
-        }
-        self.arm_hedge(call, now);
-    }
-
-    /// From when on is the first attempt worth a second?
-    fn arm_hedge(&mut self, call: &mut Call, now: Instant) {
-        let request = &call.request;
-        let Some(chain) = self.chains.get_mut(request.chain.as_usize()) else {
-            return;
-        };
-        let Some(config) = chain.policy(request.policy).hedge else {
-            return;
-        };
-        let Some(first) = call.attempts().next() else {
-            return;
-        };
-        let strangers = chain.hedges.strangers(first.upstream);
-        if request.pinned.is_some()
-            || !hedge::is_harmless(request.method, request.effect)
-            || strangers.minus(request.excluded).is_empty()
-            || finds_out(first)
-        {
-            return;
-        }
-        let observed = chain.board.quantile(
-            first.upstream,
-            request.method,
-            config.effective_quantile(),
-            now,
-        );
-        let at = observed.map_or(Instant::NEVER, |quantile| {
-            now + hedge::delay(&config, quantile)
-        });
-        if at < first.deadline {
-            call.hedge_at = at;
+            call.hedge_at = Instant::NEVER;
         }
     }
 
@@ -151,6 +115,34 @@ impl Shard {
         now: Instant,
     ) -> Option<u32> {
         self.chain(chain)?.hedges.races_left(strategy, now)
+    }
+}
+
+/// From when on is the first attempt worth a second?
+fn arm_hedge(chain: &mut Chain, call: &mut Call, config: &HedgeConfig, now: Instant) {
+    let request = &call.request;
+    let Some(first) = call.attempts().next() else {
+        return;
+    };
+    let strangers = chain.hedges.strangers(first.upstream);
+    if request.pinned.is_some()
+        || !hedge::is_harmless(request.method, request.effect)
+        || strangers.minus(request.excluded).is_empty()
+        || finds_out(first)
+    {
+        return;
+    }
+    let observed = chain.board.quantile(
+        first.upstream,
+        request.method,
+        config.effective_quantile(),
+        now,
+    );
+    let at = observed.map_or(Instant::NEVER, |quantile| {
+        now + hedge::delay(config, quantile)
+    });
+    if at < first.deadline {
+        call.hedge_at = at;
     }
 }
 

@@ -67,6 +67,8 @@ pub struct Shard {
     notes: Notes,
     outbox: Outbox,
     accounts: Accounts,
+    /// Do prices or limits matter on any chain?
+    metered: bool,
     /// Room for later attempts, of calls that are over.
     spare: Vec<Vec<Attempt>>,
     calls: u64,
@@ -107,6 +109,7 @@ impl Shard {
             rng,
             notes: Notes::new(),
             outbox,
+            metered: !accounts.is_empty(),
             accounts,
             spare: Vec::new(),
             calls: 0,

@@ -111,7 +111,14 @@ impl Chain {
 
 impl Shard {
     /// Before a selection: looks at what has a price or a limit.
+    #[inline]
     pub(super) fn survey(&mut self, call: &Call, now: Instant) {
+        if self.metered {
+            self.survey_chain(call, now);
+        }
+    }
+
+    fn survey_chain(&mut self, call: &Call, now: Instant) {
         if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize())
             && chain.has_tariffs()
         {
@@ -166,7 +173,14 @@ impl Shard {
     }
 
     /// What the choice that was just made saves, where its strategy looks at prices.
+    #[inline]
     pub(super) fn note_saving(&mut self, call: &Call, now: Instant) {
+        if self.metered {
+            self.note_saving_of(call, now);
+        }
+    }
+
+    fn note_saving_of(&mut self, call: &Call, now: Instant) {
         let chain = self.chains.get_mut(call.request.chain.as_usize());
         let Some(saving) = chain.and_then(|chain| chain.saving.take()) else {
             return;
@@ -194,7 +208,7 @@ impl Shard {
         method: MethodId,
         now: Instant,
     ) -> Option<Instant> {
-        let state = self.chains.get(chain.as_usize())?;
+        let state = self.chain(chain)?;
         let spent = among.and(state.spent);
         let tariffs: Vec<(AccountIndex, u32)> = spent
             .iter()
