@@ -72,7 +72,6 @@ mod tests {
         }
         assert!(past(call, 101) && !past(logs, 80), "each method apart");
         assert!(past(MethodId::OTHER, u64::MAX));
-        let mut hysteresis = hysteresis;
         assert!(!hysteresis.is_past(call, UpstreamIndex(4), 80, 100, 75));
     }
 }

@@ -134,3 +134,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn in_compute_units_hedges_are_held_to_their_share_as_well() {
+    let mut upstreams = std::vec![UpstreamConfig::default(); 2];
+    upstreams[0].price.units = 10;
+    let mut hedges = Hedges::new(&upstreams, &[policy(100)], core::iter::empty());
+    assert!(
+        hedges.take(FIRST, 500, millis(0)),
+        "the first, whatever it costs"
+    );
+    for _ in 0..100 {
+        hedges.count_call(FIRST, 10, millis(0));
+    }
+    // A hundred of a thousand units are the hedges', and five hundred are spent.
+    assert!(!hedges.take(FIRST, 1, millis(0)));
+    assert_eq!(hedges.left(FIRST, millis(0)), Some(0));
+    for _ in 0..410 {
+        hedges.count_call(FIRST, 10, millis(0));
+    }
+    assert!(!hedges.take(FIRST, 11, millis(0)), "ten are left");
+    assert!(hedges.take(FIRST, 10, millis(0)));
+    assert!(!hedges.take(FIRST, 1, millis(0)));
+}

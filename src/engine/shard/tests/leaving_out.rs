@@ -198,3 +198,18 @@ fn every_strategy_serves_and_each_request_may_name_its_own() {
         );
     }
 }
+
+#[test]
+fn of_two_that_are_drained_the_healthy_one_serves() {
+    let mut bench = Bench::new(2);
+    bench.trip(A);
+    for upstream in [A, B] {
+        bench.shard.set_drained(CHAIN, upstream, true);
+    }
+    assert_eq!(goes_to(&mut bench, read("eth_call")), B);
+    let broken_alone = Request {
+        excluded: UpstreamSet::only(B),
+        ..read("eth_call")
+    };
+    assert_eq!(goes_to(&mut bench, broken_alone), A, "and the other before an error");
+}

@@ -233,3 +233,34 @@ fn the_options_of_the_strategy_beneath_are_given_beside_its_own() {
         );
     }
 }
+
+#[test]
+fn a_session_does_not_wander_between_prices_while_the_cheapest_fits_in_part() {
+    let all = equals(2);
+    let offer = |price_pico, quantile_us| Offer {
+        price_pico,
+        quantile_us,
+        ..Offer::default()
+    };
+    // Half of it fits.
+    let offers = [offer(1, 437_500), offer(5, 20_000)];
+    let mut cost_aware = over("cost_aware");
+    let mut rng = Rng::new(4);
+    let mut held = [0; 2];
+    for session in 0..200 {
+        let mut home = || {
+            let mut ranked = all.clone();
+            let context = Context {
+                session: Some(SessionKey::new(session)),
+                offers: &offers,
+                ..NO_EXPLORE
+            };
+            cost_aware.rank(&mut ranked, &context, &mut rng);
+            ranked[0].upstream.as_usize()
+        };
+        let first = home();
+        assert!((0..10).all(|_| home() == first), "session {session}");
+        held[first] += 1;
+    }
+    assert!(held[0] > 60 && held[1] > 60, "{held:?}");
+}
