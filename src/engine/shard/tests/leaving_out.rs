@@ -211,5 +211,9 @@ fn of_two_that_are_drained_the_healthy_one_serves() {
         excluded: UpstreamSet::only(B),
         ..read("eth_call")
     };
-    assert_eq!(goes_to(&mut bench, broken_alone), A, "and the other before an error");
+    assert_eq!(
+        goes_to(&mut bench, broken_alone),
+        A,
+        "and the other before an error"
+    );
 }
