@@ -15,7 +15,7 @@ use wire::splice::{self, ArrayJoin};
 use super::ask::{Ask, Ended, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
-use super::call::{LiveCall, Next, Settled, record_attempt};
+use super::call::{LiveCall, MAX_OUT, Next, Settled, record_attempt};
 use super::flights::Lead;
 use super::pipeline::{self, Explain, Served, Told};
 use super::respond::Status;
@@ -296,8 +296,9 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
             Some(Next::Dispatch(dispatch)) => worker.upstream(route.chain, dispatch.upstream),
             _ => None,
         };
-        // A write that must not be sent twice shares its fate with nothing.
-        let alone = one.ask.question().entry.effect == Effect::NodeWrite;
+        // A write that must not be sent twice shares its fate with nothing, and a call that is raced goes to others at the same time.
+        let alone = one.ask.question().entry.effect == Effect::NodeWrite
+            || one.live.call.attempts_made() > 1;
         let takes_batches =
             |u: &&Rc<Upstream>| u.batch_max_calls > 1 && !u.refuses_batches.get() && !alone;
         let Some(upstream) = upstream.filter(takes_batches) else {
@@ -367,7 +368,10 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
             out.as_ref()
                 .map(|o| (o.upstream.clone(), o.reached.clone()))
         });
-        one.live.out = [out, None];
+        one.live.out = [const { None }; MAX_OUT];
+        if let Some(place) = one.live.out.first_mut() {
+            *place = out;
+        }
     }
     let Some((upstream, reached)) = first.filter(|_| dispatches.len() == group.len()) else {
         return;

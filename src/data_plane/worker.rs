@@ -378,7 +378,8 @@ impl Worker {
             }
             NoteKind::AttemptStarted { purpose, .. } => match purpose {
                 Purpose::First => (),
-                Purpose::Hedge => recorder.retried(chain, RetryKind::Hedge),
+                // A race's attempts beyond the first are extra load like hedges.
+                Purpose::Hedge | Purpose::Race => recorder.retried(chain, RetryKind::Hedge),
                 Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
                 Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
                 Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
@@ -427,6 +428,9 @@ impl Worker {
             }
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
+            | NoteKind::RaceDenied { .. }
+            | NoteKind::Priced { .. }
+            | NoteKind::Spent { .. }
             | NoteKind::Paused { .. }
             | NoteKind::HoldOffEnded { .. }
             | NoteKind::Probed { .. } => (),

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::outbox::{Key, Outbox};
 use super::*;
 use crate::breaker::State;
-use crate::config::{ChainConfig, HeadConfig, MethodPolicy, ShardConfig, UpstreamConfig};
+use crate::config::{ChainConfig, ShardConfig, UpstreamConfig};
 use crate::head::ChainHead;
 use crate::method::lookup;
 use crate::shard::{ProbeResult, Shard, UpstreamView};
@@ -23,16 +23,14 @@ fn ms(millis: u64) -> Instant {
 
 fn shard(seed: u64) -> Shard {
     let chain = ChainConfig {
-        chain_id: None,
         upstreams: std::vec![UpstreamConfig::default(); 3],
-        policies: std::vec![MethodPolicy::default()],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
-        heads: HeadConfig::default(),
+        ..ChainConfig::default()
     };
     let config = ShardConfig {
         chains: std::vec![chain],
-        retry_budget: crate::config::RetryBudgetConfig::default(),
+        ..ShardConfig::default()
     };
     Shard::new(config, seed, Instant::ZERO)
 }
@@ -265,7 +263,7 @@ fn a_stranger_to_an_upstream_takes_anothers_word_while_it_is_fresh() {
 
 #[test]
 fn how_an_upstream_stands_is_told_four_times_a_second_at_most() {
-    let mut outbox = Outbox::new([2_usize, 1].into_iter());
+    let mut outbox = Outbox::new([2_usize, 1].into_iter(), 0);
     let mut told = 0;
     for at in 0..1_000 {
         outbox.mark_score(ChainIndex(1), A, ms(at));
@@ -279,7 +277,7 @@ fn how_an_upstream_stands_is_told_four_times_a_second_at_most() {
 
 #[test]
 fn what_does_not_exist_is_ignored() {
-    let mut outbox = Outbox::new([1_usize].into_iter());
+    let mut outbox = Outbox::new([1_usize].into_iter(), 0);
     outbox.mark(Key::Agreed(ChainIndex(3)));
     outbox.mark_score(ChainIndex(0), UpstreamIndex(9), ms(1));
     assert_eq!(outbox.take(), None);

@@ -119,6 +119,31 @@ impl Auditor {
         Ok(())
     }
 
+    /// An attempt of a race was sent, beside the first.
+    pub(super) fn raced(&mut self, id: CallId, attempt: AttemptId, to: UpstreamIndex) -> Check {
+        let state = self.upstream(to)?.state;
+        must!(
+            state == State::Closed,
+            "{id:?} is raced to {to:?}, whose breaker is {state:?}"
+        );
+        let provider = self.upstream(to)?.provider;
+        let providers: Vec<_> = self.upstreams.iter().map(|known| known.provider).collect();
+        let call = self.calls.get_mut(&id).ok_or(format!("{id:?} is over"))?;
+        must!(
+            call.request.effect == Effect::None && call.request.pinned.is_none(),
+            "{id:?} has an effect or is pinned, and is raced"
+        );
+        call.raced += 1;
+        must!(
+            attempt.as_usize() == call.raced && !call.hedged,
+            "{id:?} is raced with {attempt:?}, not from the start"
+        );
+        let mut others = call.attempts.iter().take(attempt.as_usize());
+        let same = others.any(|other| providers.get(other.upstream.as_usize()) == Some(&provider));
+        must!(!same, "{id:?} is raced to the same company, {to:?}");
+        Ok(())
+    }
+
     /// A second attempt was not sent, since there were enough.
     pub(super) fn hedge_denied(&mut self, id: CallId, shard: &Shard, now: Instant) -> Check {
         let _ = self.hedges.second(now);

@@ -75,6 +75,8 @@ struct Call {
     sent: bool,
     /// It has had its hedge.
     hedged: bool,
+    /// Attempts beside its first that it was sent to from the start.
+    raced: usize,
     /// An answer is on its way to the client.
     committed: bool,
 }
@@ -145,6 +147,7 @@ impl Auditor {
             attempts: Vec::new(),
             sent: false,
             hedged: false,
+            raced: 0,
             committed: false,
         };
         must!(

@@ -125,12 +125,16 @@ impl Auditor {
         if purpose == Purpose::Hedge {
             self.hedged(id, attempt, to, now)?;
         }
-        let hedged = self.calls.get(&id).is_some_and(|call| call.hedged);
+        if purpose == Purpose::Race {
+            self.raced(id, attempt, to)?;
+        }
+        let beside = |call: &super::Call| usize::from(call.hedged) + call.raced;
+        let beside = self.calls.get(&id).map_or(0, beside);
         let earlier = self.calls.get(&id).map_or(&[][..], |call| &call.attempts);
         let earlier = earlier.get(..attempt.as_usize()).unwrap_or(earlier);
         let been_there = earlier.iter().any(|earlier| earlier.upstream == to);
         must!(
-            attempt.as_usize() <= self.attempts_allowed + usize::from(hedged),
+            attempt.as_usize() <= self.attempts_allowed + beside,
             "{id:?} makes {attempt:?}, {} attempts are allowed",
             self.attempts_allowed
         );
@@ -139,7 +143,7 @@ impl Auditor {
                 must!(attempt.0 == 0, "{id:?}: {attempt:?} is called the first");
                 self.hedges.second(now).1 += 1;
             }
-            Purpose::Hedge => must!(
+            Purpose::Hedge | Purpose::Race => must!(
                 !been_there && !forced,
                 "{id:?} is hedged to {to:?}, where it was or which is out"
             ),

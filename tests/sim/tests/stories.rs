@@ -261,7 +261,11 @@ fn a_throttled_upstream_is_left_alone_and_comes_back() {
                 Scenario::new("throttle", 3, StrategySpec::of(kind), upstreams).lasting(140);
             let report = play(&scenario);
             assert_eq!(report.bad_calls(), 0, "{}: {:?}", kind.name, report.bad);
-            assert!(report.retries > 0, "nobody was throttled");
+            // The other attempt of a race answers where one is refused.
+            assert!(
+                report.retries > 0 || kind.name == "race_top_n",
+                "nobody was throttled"
+            );
             // Every refusal costs a retry: few are made.
             assert!(
                 report.retries < 60,
@@ -330,7 +334,10 @@ fn a_half_broken_upstream_costs_nobody_an_error() {
                 .at_rate(200)
                 .lasting(70);
             let report = play(&scenario);
-            assert!(report.retries > 0, "nothing broke");
+            assert!(
+                report.retries > 0 || kind.name == "race_top_n",
+                "nothing broke"
+            );
             assert!(
                 report.bad_calls() * 10_000 <= report.calls,
                 "{} {permille}: {:?}",

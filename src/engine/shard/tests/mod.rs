@@ -4,9 +4,13 @@ mod calls;
 mod exclusions;
 mod heads;
 mod hedges;
+mod leaving_out;
 mod outrun;
+mod races;
 mod recovery;
+mod regions;
 mod silence;
+mod spending;
 mod writes;
 
 use std::vec::Vec;
@@ -15,9 +19,7 @@ use core::time::Duration;
 
 use crate::block::Height;
 use crate::call::{Action, Call, Event, Outcome, Request};
-use crate::config::{
-    ChainConfig, HeadConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig,
-};
+use crate::config::{ChainConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig};
 use crate::eligibility::LeftOutBy;
 use crate::fault::{Fault, FaultClass};
 use crate::index::{AttemptId, ChainIndex, PolicyIndex, ProviderIndex, UpstreamIndex, UpstreamSet};
@@ -54,7 +56,7 @@ fn chain(upstreams: u16) -> ChainConfig {
         policies: std::vec![MethodPolicy::default()],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
-        heads: HeadConfig::default(),
+        ..ChainConfig::default()
     }
 }
 
@@ -63,12 +65,7 @@ fn read(method: &str) -> Request {
         chain: CHAIN,
         policy: PolicyIndex(0),
         method: lookup(method.as_bytes()),
-        effect: Effect::None,
-        deadline: Instant::NEVER,
-        strategy: None,
-        pinned: None,
-        excluded: UpstreamSet::EMPTY,
-        height: Height::Any,
+        ..Request::default()
     }
 }
 
@@ -82,11 +79,18 @@ impl Bench {
     }
 
     fn with_budget(chain: ChainConfig, retry_budget: RetryBudgetConfig) -> Self {
-        assert_eq!(chain.check(), Ok(()));
-        let config = ShardConfig {
+        Self::with(ShardConfig {
             chains: std::vec![chain],
             retry_budget,
-        };
+            ..ShardConfig::default()
+        })
+    }
+
+    fn with(config: ShardConfig) -> Self {
+        assert_eq!(config.check(), Ok(()));
+        for chain in &config.chains {
+            assert_eq!(chain.check(), Ok(()));
+        }
         Self {
             shard: Shard::new(config, 1, Instant(0)),
             now: Instant(0),
