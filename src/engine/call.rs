@@ -36,6 +36,9 @@ pub struct Request {
     pub excluded: UpstreamSet,
     /// How far an upstream must have come to serve it ([`BlockRef::height`](crate::block::BlockRef::height)).
     pub height: Height,
+    /// How many blocks it asks for, first and last included ([`BlockRef::blocks`](crate::block::BlockRef::blocks)): 1 for a single one,
+    /// 0 where that is not known.
+    pub blocks: u64,
 }
 
 /// What the driver reports.

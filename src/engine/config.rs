@@ -7,7 +7,9 @@ use core::time::Duration;
 
 use crate::cache::Ttl;
 use crate::chain::ChainId;
-use crate::index::{MAX_UPSTREAMS, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
+use crate::index::{
+    AccountIndex, MAX_UPSTREAMS, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet,
+};
 use crate::method::MethodId;
 use crate::strategy::StrategySpec;
 
@@ -21,6 +23,27 @@ pub struct ShardConfig {
     pub chains: Vec<ChainConfig>,
     /// This shard's share of the process's retry budget.
     pub retry_budget: RetryBudgetConfig,
+    /// When this shard refuses calls to keep up with the others.
+    pub shedding: SheddingConfig,
+}
+
+/// When a shard is overloaded itself, and sheds the calls that matter least. [`crate::shed`] has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheddingConfig {
+    /// So many calls may be alive on this shard at once, above zero: the process's figure divided by the number of shards.
+    pub max_live_calls: u32,
+    /// Work of this shard that waits for longer than this, time and again, is a queue that does not drain. Zero where the driver
+    /// does not report waits.
+    pub max_wait: Duration,
+}
+
+impl Default for SheddingConfig {
+    fn default() -> Self {
+        Self {
+            max_live_calls: 100_000,
+            max_wait: Duration::from_millis(20),
+        }
+    }
 }
 
 /// How many retries a shard may add to its calls, over a sliding window of ten seconds.
@@ -73,7 +96,13 @@ pub struct ChainConfig {
     pub max_lag_blocks: Option<u64>,
     /// How its heads are followed.
     pub heads: HeadConfig,
+    /// At most so many of a thousand of its upstreams are well: then those that are out are used, too, by the rules of
+    /// [`crate::eligibility`]. 0 to 1000; 0 for never.
+    pub panic_permille: u32,
 }
+
+/// The default of [`ChainConfig::panic_permille`]: half (Envoy's panic threshold).
+pub const DEFAULT_PANIC_PERMILLE: u32 = 500;
 
 /// How the heads of a chain are followed: who is asked how often, and whether clients are held to what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +139,14 @@ pub struct UpstreamConfig {
     pub weight: u32,
     /// The longest that one attempt may take there.
     pub timeout: Duration,
+    /// Whose bill its calls are on: two upstreams of one account that throttle us at once hold off the account.
+    pub account: AccountIndex,
     /// When to stop trusting it.
     pub breaker: BreakerConfig,
+    /// How its own limits are found.
+    pub limiter: LimiterConfig,
+    /// It was added beside upstreams that are known: its share grows with its answers.
+    pub slow_start: bool,
     /// Methods of the standard table that it is never sent.
     pub denied: MethodSet,
 }
@@ -123,7 +158,10 @@ impl Default for UpstreamConfig {
             priority: 1,
             weight: 100,
             timeout: Duration::from_secs(5),
+            account: AccountIndex::OWN,
             breaker: BreakerConfig::default(),
+            limiter: LimiterConfig::default(),
+            slow_start: false,
             denied: MethodSet::EMPTY,
         }
     }
@@ -140,6 +178,10 @@ pub struct BreakerConfig {
     pub open_for: Duration,
     /// How many attempts HalfOpen admits at once, and how many must succeed to close.
     pub probes: u32,
+    /// Half broken, it keeps a share of its calls in proportion to what it still does. Without this it is out or it is not.
+    pub brownout: bool,
+    /// Each [`MethodGroup`](crate::method::MethodGroup) has a breaker of its own below the upstream's. Without this all count together.
+    pub by_group: bool,
 }
 
 impl Default for BreakerConfig {
@@ -149,6 +191,29 @@ impl Default for BreakerConfig {
             window: Duration::from_secs(30),
             open_for: Duration::from_secs(10),
             probes: 2,
+            brownout: true,
+            by_group: true,
+        }
+    }
+}
+
+/// How the limits of an upstream are found, to stay below them. [`crate::limit`] has the rule. What is found is this shard's share of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimiterConfig {
+    /// Find how many attempts it serves at once, by their latency.
+    pub in_flight: bool,
+    /// Find how many attempts a second it serves, by its throttles.
+    pub rate: bool,
+    /// Never more attempts at once than this, while others have room. Above zero.
+    pub max_in_flight: u32,
+}
+
+impl Default for LimiterConfig {
+    fn default() -> Self {
+        Self {
+            in_flight: true,
+            rate: true,
+            max_in_flight: u32::MAX,
         }
     }
 }
@@ -297,6 +362,10 @@ pub enum ConfigError {
     Hedge,
     /// Heads are asked for every so often: the intervals are above zero, and the shortest is not longer than the longest.
     Heads,
+    /// An upstream may always have one attempt at least.
+    MaxInFlight(UpstreamIndex),
+    /// The panic threshold is a share of a thousand.
+    Panic(u32),
 }
 
 impl fmt::Display for ConfigError {
@@ -330,6 +399,14 @@ impl fmt::Display for ConfigError {
             Self::Heads => f.write_str(
                 "the intervals of heads must be above zero, and min_interval not above max_interval",
             ),
+            Self::MaxInFlight(index) => write!(
+                f,
+                "max_in_flight of upstream number {} must be above zero",
+                index.0
+            ),
+            Self::Panic(permille) => {
+                write!(f, "the panic threshold is 0 to 1000, not {permille}")
+            }
         }
     }
 }
@@ -381,6 +458,12 @@ impl ChainConfig {
             if upstream.timeout.is_zero() {
                 return Err(ConfigError::Timeout);
             }
+            if upstream.limiter.max_in_flight == 0 {
+                return Err(ConfigError::MaxInFlight(UpstreamIndex(position as u16)));
+            }
+        }
+        if self.panic_permille > 1_000 {
+            return Err(ConfigError::Panic(self.panic_permille));
         }
         let heads = &self.heads;
         let bad_interval = heads.min_interval.is_zero()
@@ -413,6 +496,7 @@ mod tests {
             strategies: REGISTRY.into_iter().map(StrategySpec::of).collect(),
             max_lag_blocks: None,
             heads: HeadConfig::default(),
+            panic_permille: DEFAULT_PANIC_PERMILLE,
         }
     }
 

@@ -25,11 +25,15 @@ pub enum LeftOutBy {
     Banned,
     /// Its head is too far behind.
     Lagging,
+    /// It is known to refuse what the call asks for: so many blocks at once, or blocks that it no longer keeps.
+    Range,
+    /// It has as much as it can carry, by what was found of its limits.
+    Saturated,
 }
 
 impl LeftOutBy {
     /// How many reasons there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 11;
 
     /// Every reason, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -42,6 +46,8 @@ impl LeftOutBy {
         Self::BreakerOpen,
         Self::Banned,
         Self::Lagging,
+        Self::Range,
+        Self::Saturated,
     ];
 
     /// The name in metrics and events.
@@ -57,6 +63,8 @@ impl LeftOutBy {
             Self::BreakerOpen => "breaker_open",
             Self::Banned => "banned",
             Self::Lagging => "lagging",
+            Self::Range => "range",
+            Self::Saturated => "saturated",
         }
     }
 }
@@ -115,6 +123,8 @@ impl LeftOut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum LeastBad {
+    /// Well, but with as much as it can carry: it may be slow, or throttle.
+    Saturated,
     /// Healthy, but behind the best head.
     Lagging,
     /// Its breaker is open or its probes are out; it may have come back.
@@ -123,6 +133,8 @@ pub enum LeastBad {
     HoldOff,
     /// It said that it does not serve this method: its own words are what the client needs.
     Banned,
+    /// It refused as many blocks, or such old ones, before: its own words are what the client needs.
+    Range,
     /// Its credential or account is refused: it may have been mended.
     Quarantined,
 }
@@ -132,10 +144,12 @@ impl LeastBad {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Saturated => "saturated",
             Self::Lagging => "lagging",
             Self::BreakerOpen => "breaker_open",
             Self::HoldOff => "hold_off",
             Self::Banned => "banned",
+            Self::Range => "range",
             Self::Quarantined => "quarantined",
         }
     }

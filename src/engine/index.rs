@@ -42,8 +42,17 @@ index! {
     ProviderIndex
 }
 index! {
+    /// An account with a provider, shard-wide: the upstreams that one key pays for have the same number, on whatever chain.
+    AccountIndex
+}
+index! {
     /// An attempt's ordinal in its call: 0 is the first, and each send has its own.
     AttemptId
+}
+
+impl AccountIndex {
+    /// An account that no other upstream shares.
+    pub const OWN: Self = Self(u16::MAX);
 }
 
 /// One call of this shard, for joining notes. Never reused within a shard's life.

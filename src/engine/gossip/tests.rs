@@ -29,10 +29,12 @@ fn shard(seed: u64) -> Shard {
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
         heads: HeadConfig::default(),
+        panic_permille: crate::config::DEFAULT_PANIC_PERMILLE,
     };
     let config = ShardConfig {
         chains: std::vec![chain],
         retry_budget: crate::config::RetryBudgetConfig::default(),
+        shedding: crate::config::SheddingConfig::default(),
     };
     Shard::new(config, seed, Instant::ZERO)
 }
@@ -97,6 +99,7 @@ fn news() -> impl Strategy<Value = News> {
             News::Breaker {
                 chain: CHAIN,
                 upstream,
+                group: None,
                 opened,
                 until,
             }
@@ -192,6 +195,7 @@ fn a_breaker_that_opened_elsewhere_is_believed_where_nothing_speaks_against_it()
     let opened = |opened, until| News::Breaker {
         chain: CHAIN,
         upstream: A,
+        group: None,
         opened: ms(opened),
         until: ms(until),
     };
@@ -292,6 +296,7 @@ fn what_does_not_exist_is_ignored() {
                 News::Breaker {
                     chain,
                     upstream,
+                    group: None,
                     opened,
                     until,
                 },

@@ -126,10 +126,12 @@ impl<'a> World<'a> {
             strategies: vec![scenario.strategy],
             max_lag_blocks: Some(16),
             heads: HeadConfig::default(),
+            panic_permille: engine::config::DEFAULT_PANIC_PERMILLE,
         };
         let config = ShardConfig {
             chains: vec![chain],
             retry_budget: scenario.retry_budget,
+            shedding: engine::config::SheddingConfig::default(),
         };
         let mut world = Self {
             scenario,

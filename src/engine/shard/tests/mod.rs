@@ -55,6 +55,7 @@ fn chain(upstreams: u16) -> ChainConfig {
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
         heads: HeadConfig::default(),
+        panic_permille: crate::config::DEFAULT_PANIC_PERMILLE,
     }
 }
 
@@ -69,6 +70,7 @@ fn read(method: &str) -> Request {
         pinned: None,
         excluded: UpstreamSet::EMPTY,
         height: Height::Any,
+        blocks: 0,
     }
 }
 
@@ -86,6 +88,7 @@ impl Bench {
         let config = ShardConfig {
             chains: std::vec![chain],
             retry_budget,
+            shedding: crate::config::SheddingConfig::default(),
         };
         Self {
             shard: Shard::new(config, 1, Instant(0)),
