@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::index::{
     AttemptId, CallId, ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet,
 };
-use crate::method::{Effect, MethodId};
+use crate::method::{self, Effect, MethodGroup, MethodId};
 use crate::throttle;
 use crate::time::Instant;
 
@@ -141,6 +141,8 @@ pub const MAX_LIVE_ATTEMPTS: usize = 2;
 pub struct Call {
     pub(crate) id: CallId,
     pub(crate) request: Request,
+    /// The kind of work that it is.
+    pub(crate) group: MethodGroup,
     pub(crate) strategy: StrategyIndex,
     pub(crate) deadline: Instant,
     /// The client's patience ends before the policy's time-out.
@@ -213,6 +215,8 @@ pub(crate) struct Attempt {
     pub(crate) breaker: breaker::Permit,
     pub(crate) throttle: throttle::Permit,
     pub(crate) quarantined: bool,
+    /// Its upstream had not its whole share when it was sent.
+    pub(crate) on_trial: bool,
     /// How long an answer was believed to take here when it was sent, in microseconds.
     pub(crate) expected_us: u32,
     /// How long one took when one last came, in microseconds: how long nobody's answering is no silence yet.
@@ -291,6 +295,7 @@ impl Call {
         Self {
             id,
             request,
+            group: method::policy(request.method).class.group(),
             strategy,
             deadline,
             hurried: false,

@@ -311,6 +311,21 @@ impl MethodSet {
     /// The empty set.
     pub const EMPTY: Self = Self([0; METHOD_WORDS]);
 
+    /// Is no method in it?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::EMPTY
+    }
+
+    /// Takes one out, if there is any.
+    pub fn pop(&mut self) -> Option<MethodId> {
+        let words = self.0.iter_mut().enumerate();
+        let (position, word) = words.into_iter().find(|(_, word)| **word != 0)?;
+        let bit = word.trailing_zeros();
+        *word &= *word - 1;
+        Some(MethodId(position as u16 * 64 + bit as u16))
+    }
+
     /// Adds a method; [`MethodId::OTHER`] is ignored.
     pub fn insert(&mut self, method: MethodId) {
         if let Some(word) = Self::word(method).and_then(|word| self.0.get_mut(word)) {

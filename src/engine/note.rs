@@ -112,7 +112,7 @@ pub enum NoteKind {
     Breaker {
         /// Whose.
         upstream: UpstreamIndex,
-        /// Of which kind of work; `None` for the whole upstream. When the whole changes, the breakers of its groups begin anew, closed.
+        /// Of which kind of work; `None` for the whole upstream. When the whole opens, the breakers of its groups begin anew, closed.
         group: Option<MethodGroup>,
         /// From.
         from: State,

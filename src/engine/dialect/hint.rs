@@ -183,18 +183,16 @@ pub(super) fn range(subject: &Subject<'_>, unit: LimitUnit) -> RangeHint {
 /// What a range or size error teaches of the upstream. Limits of results and addresses depend on the query, so they teach nothing of the next
 /// one.
 pub(super) fn of_range(range: Option<&RangeHint>) -> Hint {
-    let Some(&RangeHint {
-        unit,
-        limit: Some(limit),
-        ..
-    }) = range
-    else {
+    let Some(range) = range else {
         return Hint::None;
     };
-    match (unit, u32::try_from(limit)) {
-        (LimitUnit::Blocks, Ok(most)) => Hint::MaxBlocks(most),
-        (LimitUnit::Calls, Ok(most)) => Hint::MaxCalls(most),
-        _ => Hint::None,
+    let most = range.limit.and_then(|limit| u32::try_from(limit).ok());
+    match range.unit {
+        LimitUnit::Blocks => Hint::TooManyBlocks(most),
+        LimitUnit::Calls => Hint::TooManyCalls(most),
+        LimitUnit::Results | LimitUnit::Addresses | LimitUnit::Bytes | LimitUnit::Unknown => {
+            Hint::None
+        }
     }
 }
 

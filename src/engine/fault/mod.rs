@@ -175,10 +175,10 @@ pub enum Hint {
     /// It answered, and that was no answer: a page at status 200, broken JSON, another call's id. Several of those are worse than an
     /// outage, since the next one may be taken for an answer.
     Malformed,
-    /// It takes so many blocks at once, first and last included.
-    MaxBlocks(u32),
-    /// It takes so many calls in one batch.
-    MaxCalls(u32),
+    /// It does not take so many blocks at once; so many it does, first and last included, if it said so.
+    TooManyBlocks(Option<u32>),
+    /// It does not take so many calls in one batch; so many it does, if it said so.
+    TooManyCalls(Option<u32>),
 }
 
 impl Fault {

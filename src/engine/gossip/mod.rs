@@ -131,6 +131,21 @@ pub enum News {
 }
 
 impl News {
+    /// The upstream that it is about, if it is about one.
+    #[must_use]
+    pub const fn upstream(&self) -> Option<UpstreamIndex> {
+        match *self {
+            Self::Agreed { .. } => None,
+            Self::Head { upstream, .. }
+            | Self::Breaker { upstream, .. }
+            | Self::HoldOff { upstream, .. }
+            | Self::Score { upstream, .. }
+            | Self::Quarantine { upstream, .. }
+            | Self::Ban { upstream, .. }
+            | Self::Learned { upstream, .. } => Some(upstream),
+        }
+    }
+
     /// The chain that it is about.
     #[must_use]
     pub const fn chain(&self) -> ChainIndex {

@@ -1,39 +1,47 @@
 //! Everything that one core decides: the policies of every chain, wired together. It has no socket, clock or thread; a driver
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
-//! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `hedge` (when it is sent to a second), `silence` (when waiting is in vain), `chain` (one
-//! chain's state), `heads` (how far it has come), `news` (what shards tell each other), `view` (what others may see).
+//! The verbs are here; what they need is beside them: `eligible` (who may be sent a call), `thin` (who has had its share), `select` (who is
+//! chosen), `settle` (what an attempt's end teaches), `learn` (what an upstream takes), `accounts` (who shares a bill), `advance` (what a
+//! call does next), `hedge` (when it is sent to a second), `silence` (when waiting is in vain), `overload` (whom this shard refuses, and what cannot
+//! be done in time), `chain` (one chain's state), `heads` (how far it has come), `news` (what shards tell each other), `view` (what others
+//! may see).
 
+mod accounts;
 mod advance;
 mod chain;
+mod eligible;
 mod heads;
 mod hedge;
+mod learn;
 mod news;
+mod overload;
 mod select;
 mod settle;
 mod silence;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod view;
 
 pub use view::UpstreamView;
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::call::{Action, Call, Event, Phase, Request};
 use crate::chain::ChainId;
 use crate::config::ShardConfig;
-use crate::fault::{Fault, FaultClass, Hint};
+use crate::fault::{Fault, FaultClass};
 use crate::gossip::Outbox;
 use crate::head::HeadKind;
 use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
 use crate::note::{Note, NoteKind, Notes, Purpose};
 use crate::retry::Budget;
 use crate::rng::Rng;
+use crate::shed::Shedder;
 use crate::time::Instant;
 
+use accounts::Accounts;
 use chain::Chain;
 
 /// What a check beside the traffic found.
@@ -63,6 +71,8 @@ pub struct Shard {
     rng: Rng,
     notes: Notes,
     outbox: Outbox,
+    shedder: Shedder,
+    accounts: Accounts,
     calls: u64,
     live_calls: u64,
 }
@@ -77,8 +87,9 @@ impl Shard {
         let chains: Vec<Chain> = config
             .chains
             .into_iter()
-            .map(|chain| Chain::new(chain, rng.fork(1)))
+            .map(|chain| Chain::new(chain, config.retry_budget.permille_of_calls, rng.fork(1)))
             .collect();
+        let accounts = Accounts::new(&chains);
         let outbox = Outbox::new(chains.iter().map(|chain| chain.upstreams.len()));
         // `now` only says that time has begun; no state of a new shard depends on it.
         let _ = now;
@@ -88,6 +99,8 @@ impl Shard {
             rng,
             notes: Notes::new(),
             outbox,
+            shedder: Shedder::new(config.shedding),
+            accounts,
             calls: 0,
             live_calls: 0,
         }
@@ -97,6 +110,9 @@ impl Shard {
     pub fn begin(&mut self, now: Instant, request: Request) -> Call {
         self.calls += 1;
         self.live_calls += 1;
+        if self.shedder.may_refuse(self.live_calls - 1) && self.sheds(&request, now) {
+            return self.shed(request, now);
+        }
         self.budget.count_call(now);
         let policy = self
             .chain(request.chain)
@@ -197,35 +213,6 @@ impl Shard {
         self.notes.dropped()
     }
 
-    /// An upstream refused a batch of so many calls for being one, or for its length. Its calls are not judged by that.
-    pub fn batch_refused(
-        &mut self,
-        now: Instant,
-        chain: ChainIndex,
-        upstream: UpstreamIndex,
-        calls: u32,
-        hint: Hint,
-    ) {
-        let _ = (now, chain, upstream, calls, hint);
-    }
-
-    /// How many calls an upstream takes in one batch, as far as was learned; `None` where nothing is known. 1 is no batch.
-    #[must_use]
-    pub fn max_batch(
-        &self,
-        chain: ChainIndex,
-        upstream: UpstreamIndex,
-        now: Instant,
-    ) -> Option<u32> {
-        let _ = (chain, upstream, now);
-        None
-    }
-
-    /// Work of this shard was done after it had waited for so long: how a queue in front of the shard shows. Report each turn of the loop.
-    pub fn report_wait(&mut self, now: Instant, waited: Duration) {
-        let _ = (now, waited);
-    }
-
     /// An upstream has an address now, or has none. Upstreams start with one.
     pub fn set_reachable(&mut self, chain: ChainIndex, upstream: UpstreamIndex, reachable: bool) {
         if let Some(state) = self.chains.get_mut(chain.as_usize()) {
@@ -298,10 +285,9 @@ impl Shard {
         call.replaced_connection = true;
         call.attempts_allowed += 1;
         self.settle_stale(call, id, &attempt, &fault, now);
-        let others = self
+        let has_others = self
             .chain(call.request.chain)
-            .map(|chain| chain.eligible(call, now).0);
-        let has_others = others.is_some_and(|others| !others.is_empty());
+            .is_some_and(|chain| chain.can_go_elsewhere(call, now));
         self.dispatch(call, attempt.upstream, Purpose::Fresh, has_others, now);
     }
 
@@ -311,6 +297,6 @@ impl Shard {
         let upstream = call.upstream_of(id);
         chain
             .zip(upstream)
-            .is_some_and(|(chain, upstream)| chain.admits(upstream, now))
+            .is_some_and(|(chain, upstream)| chain.admits(upstream, call.group, now))
     }
 }

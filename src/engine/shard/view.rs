@@ -9,6 +9,7 @@ use crate::score::Estimate;
 use crate::time::Instant;
 
 use super::Shard;
+use super::thin::WHOLE;
 
 /// One upstream as seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct UpstreamView {
     pub breaker: State,
     /// The breakers of each kind of work, by [`MethodGroup`] as an index: what counts while the whole is closed.
     pub groups: [State; MethodGroup::COUNT],
-    /// When an open breaker half-opens.
+    /// When an open breaker half-opens: the whole's, or that of ordinary reads.
     pub open_until: Option<Instant>,
     /// Until when it is held off.
     pub held_until: Option<Instant>,
@@ -56,7 +57,7 @@ pub struct UpstreamView {
     pub health_permille: u32,
     /// Latency over all its methods relative to the chain's usual, per thousand: 1000 is as fast as the average.
     pub relative_latency_permille: u32,
-    /// It would be eligible for a call that nothing excludes.
+    /// It would be eligible for an ordinary read that nothing excludes, but for [`Self::saturated`].
     pub eligible: bool,
 }
 
@@ -74,19 +75,24 @@ impl Shard {
         let (health, relative) = state.board.standing(upstream);
         let reachable = state.reachable.contains(upstream);
         let late = state.heads.is_late(upstream, now);
-        let admitted = state.admits(upstream, now);
+        let admitted = state.admits(upstream, MethodGroup::Reads, now);
+        let in_flight = state.board.in_flight(upstream);
+        let saturated = !member.limiter.has_room(in_flight, now);
+        let shares = MethodGroup::ALL
+            .into_iter()
+            .map(|group| state.share(upstream, group, state.retry_permille));
         let reported = state.heads.reported(upstream, HeadKind::Newest);
         Some(UpstreamView {
             chain,
             upstream,
-            breaker: member.breaker.state(),
-            groups: [State::Closed; MethodGroup::COUNT],
-            share_permille: 1_000,
-            on_probation: false,
-            max_in_flight: None,
-            max_rate_millis: None,
-            saturated: false,
-            open_until: member.breaker.open_until(),
+            breaker: member.breakers.whole(),
+            groups: MethodGroup::ALL.map(|group| member.breakers.group(group)),
+            share_permille: shares.min().unwrap_or(WHOLE),
+            on_probation: member.probation.is_on(),
+            max_in_flight: member.limiter.max_in_flight(),
+            max_rate_millis: member.limiter.max_rate_millis(now),
+            saturated,
+            open_until: member.breakers.open_until(MethodGroup::Reads),
             held_until: member.throttle.held_until(),
             held_floor: member.throttle.floor(),
             ramping: member.throttle.is_ramping(),
@@ -95,7 +101,7 @@ impl Shard {
             lag_blocks: reported.map(|(_, behind, _)| behind),
             late,
             reachable,
-            in_flight: state.board.in_flight(upstream),
+            in_flight,
             health_permille: permille(health),
             relative_latency_permille: permille(relative),
             eligible: reachable && !late && admitted,

@@ -1,18 +1,19 @@
 //! What must be true at every step, seen from outside. It is told what the driver does and what the engine notes, keeps its own
 //! books, and never asks the engine how it decided.
 
+mod breakers;
 mod hedges;
 mod notes;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use engine::breaker::State;
 use engine::call::MAX_LIVE_ATTEMPTS;
 use engine::call::{Outcome, Request};
 use engine::config::{MethodPolicy, RetryBudgetConfig};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, CallId, ProviderIndex, UpstreamIndex};
-use engine::method::{Effect, MethodId};
+use engine::method::{self, Effect, MethodGroup, MethodId};
 use engine::shard::Shard;
 use engine::time::Instant;
 
@@ -44,7 +45,7 @@ pub struct Auditor {
     seconds: VecDeque<(u64, u64, u64)>,
     paused: BTreeSet<CallId>,
     /// The attempt that has just failed in a way that counts for a breaker.
-    failed: Option<UpstreamIndex>,
+    failed: Option<(UpstreamIndex, MethodGroup)>,
     /// Attempts started, finished, cancelled.
     attempts: (u64, u64, u64),
     /// Retries granted and denied, and reroutes.
@@ -55,9 +56,8 @@ pub struct Auditor {
 #[derive(Debug)]
 struct Upstream {
     provider: ProviderIndex,
-    probes_allowed: usize,
-    state: State,
-    probes: BTreeSet<(CallId, AttemptId)>,
+    breakers: breakers::Breakers,
+    shares: shares::Shares,
     /// Its own Retry-After, the latest that was told.
     floor: Instant,
     wrong_chain: bool,
@@ -95,6 +95,10 @@ enum AttemptEnd {
 }
 
 impl Call {
+    fn group(&self) -> MethodGroup {
+        method::policy(self.request.method).class.group()
+    }
+
     fn live(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts
             .iter()
@@ -111,9 +115,8 @@ impl Auditor {
                 .iter()
                 .map(|script| Upstream {
                     provider: script.config.provider,
-                    probes_allowed: script.config.breaker.probes as usize,
-                    state: State::Closed,
-                    probes: BTreeSet::new(),
+                    breakers: breakers::Breakers::new(&script.config.breaker),
+                    shares: shares::Shares::new(&script.config),
                     floor: Instant::ZERO,
                     wrong_chain: false,
                     banned: Vec::new(),

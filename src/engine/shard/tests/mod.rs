@@ -4,8 +4,11 @@ mod calls;
 mod exclusions;
 mod heads;
 mod hedges;
+mod learning;
 mod outrun;
+mod overload;
 mod recovery;
+mod shares;
 mod silence;
 mod writes;
 
