@@ -93,6 +93,10 @@ impl Auditor {
                 self.paused.insert(call);
                 self.grant(1, note.at)?;
             }
+            NoteKind::Shed { call, .. } => must!(
+                self.shed.remove(&call),
+                "{call:?} is called refused, and was not"
+            ),
             NoteKind::RetryDenied { .. } => self.retries.1 += 1,
             NoteKind::HedgeDenied { call } => self.hedge_denied(call, shard, note.at)?,
             _ => {}
