@@ -108,6 +108,26 @@ impl Shard {
         })
     }
 
+    /// Everything that was learned of an upstream and may have been told, for tests.
+    #[cfg(test)]
+    pub(crate) fn facts_of(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+    ) -> alloc::string::String {
+        let member = self.chain(chain).and_then(|state| state.upstream(upstream));
+        let facts = member.map(|member| {
+            let learned = (0..crate::learned::Learned::COUNT)
+                .map(|register| member.lessons.read(register))
+                .collect::<alloc::vec::Vec<_>>();
+            let bans = (0..MethodId::COUNT as u16)
+                .map(|method| member.bans.read(MethodId(method)))
+                .collect::<alloc::vec::Vec<_>>();
+            alloc::format!("{learned:?} {bans:?}")
+        });
+        facts.unwrap_or_default()
+    }
+
     /// Every upstream of every chain as seen from outside.
     pub fn views(&self, now: Instant) -> impl Iterator<Item = UpstreamView> + '_ {
         let chains = self.chains.iter().enumerate();
