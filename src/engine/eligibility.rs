@@ -1,5 +1,21 @@
 //! Who may be sent a call, and for everyone else why not. It reads the policies' verdicts as sets and combines them; it
 //! never ranks and never changes a state.
+//!
+//! **The ladder.** A call is not failed because few upstreams are well; it goes down a rung, and says so ([`LeastBad`]).
+//!
+//! 1. Whoever is eligible. Those that have not their whole share (a brownout, a way back) sit out most calls while somebody has his.
+//! 2. Nobody is: whoever merely has as much as it can carry. First attempts, repeats and hedges' rescues alike, at no extra cost to the
+//!    retry budget: to be full is no failure.
+//! 3. Nobody is full either, and the chain *panics*: of its upstreams at most
+//!    [`panic_permille`](crate::config::ChainConfig::panic_permille) are well (Envoy's panic threshold, which is 50 % there as here). A first attempt
+//!    takes this rung whatever the threshold, since there is nothing to lose; a repeat only in a panic, and it draws as much of the
+//!    retry budget as two. The order is [`LeastBad`]'s: one that lags; one whose breaker is open; one that throttles us but named no time, one
+//!    attempt at a time; one that is known not to serve this, for its own words; one whose account is refused.
+//! 4. One clear fault, with the time at which the first of those that throttle us comes back.
+//!
+//! Envoy in a panic ignores health altogether and spreads over all hosts, to save the few that are well from all of the load. Here the few
+//! are saved by their limits ([`limit`](crate::limit)): whoever has enough is left out, and the rest of the traffic goes down the
+//! ladder by itself, with nobody sent to an upstream that is out while another could have answered.
 
 use crate::index::{UpstreamIndex, UpstreamSet};
 
@@ -19,7 +35,7 @@ pub enum LeftOutBy {
     Quarantined,
     /// It throttles us, or it is just coming back and has its share already.
     HoldOff,
-    /// Its breaker is open, or half-open with all its probes out.
+    /// Its breaker is open, or half-open with all its probes out; or it is in a brownout or on its way back, and has had its share.
     BreakerOpen,
     /// It said that it does not serve this method.
     Banned,

@@ -112,7 +112,8 @@ pub enum NoteKind {
     Breaker {
         /// Whose.
         upstream: UpstreamIndex,
-        /// Of which kind of work; `None` for the whole upstream. When the whole opens, the breakers of its groups begin anew, closed.
+        /// Of which kind of work; `None` for the whole upstream. When the whole opens for failures seen here, those of its groups begin anew,
+        /// closed; not when that was told by another shard.
         group: Option<MethodGroup>,
         /// From.
         from: State,

@@ -32,8 +32,8 @@
 //! **Kinds of work.** Each [`MethodGroup`] has a breaker of its own, and the upstream as a whole has one that counts nothing itself. When a
 //! group's opens, the whole opens in its place if the upstream seems to be down: if nothing answered there at all (a refused connect), or
 //! if no other group has had a success since this one went bad, and either this one is `Reads` or another fails as well. So a node
-//! whose traces fail keeps its reads, and one that is down is found out by the first group that is. When the whole opens, its groups
-//! begin anew. While the whole is half-open, a probe of another kind than `Reads` that fails opens its group alone.
+//! whose traces fail keeps its reads, and one that is down is found out by the first group that is. When the whole opens for what was
+//! seen here, its groups begin anew. While the whole is half-open, a probe of another kind than `Reads` that fails opens its group alone.
 //!
 //! **How long.** `open_for` doubles with each trip that follows within ten of them after closing, up to a minute
 //! (or `open_for`, if that is longer), and is stretched by up to a quarter at random so that shards and processes
@@ -139,7 +139,7 @@ pub type Change = (State, State);
 /// What changed at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
-    /// The upstream's breaker. When it opens, those of the groups begin anew, closed.
+    /// The upstream's breaker. When it opens for failures that were seen here, those of the groups begin anew, closed.
     pub whole: Option<Change>,
     /// The breaker of the group in question.
     pub group: Option<Change>,
@@ -318,13 +318,8 @@ impl Breakers {
     ) -> Option<Change> {
         match group {
             Some(group) => self.of_mut(group).adopt(opened, until, now),
-            None => {
-                let change = self.whole.adopt(opened, until, now);
-                if change.is_some() {
-                    self.begin_groups_anew();
-                }
-                change
-            }
+            // What is told of the groups is another matter, so the order in which it comes does not matter.
+            None => self.whole.adopt(opened, until, now),
         }
     }
 

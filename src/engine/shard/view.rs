@@ -118,10 +118,10 @@ impl Shard {
         let member = self.chain(chain).and_then(|state| state.upstream(upstream));
         let facts = member.map(|member| {
             let learned = (0..crate::learned::Learned::COUNT)
-                .map(|register| member.lessons.read(register))
+                .filter_map(|register| member.lessons.read(register))
                 .collect::<alloc::vec::Vec<_>>();
             let bans = (0..MethodId::COUNT as u16)
-                .map(|method| member.bans.read(MethodId(method)))
+                .filter_map(|method| Some((method, member.bans.read(MethodId(method))?)))
                 .collect::<alloc::vec::Vec<_>>();
             alloc::format!("{learned:?} {bans:?}")
         });
