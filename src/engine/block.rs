@@ -123,3 +123,36 @@ impl BlockRef {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn range(from: RangeEnd, to: RangeEnd) -> BlockRef {
+        BlockRef::Range { from, to }
+    }
+
+    #[test]
+    fn blocks_are_counted_with_both_ends() {
+        use RangeEnd::{Earliest, Finalized, Latest, Number};
+        let head = Some(1_000);
+        assert_eq!(range(Number(7), Number(7)).blocks(head), 1);
+        assert_eq!(range(Number(7), Number(16)).blocks(None), 10);
+        assert_eq!(
+            range(Number(16), Number(7)).blocks(head),
+            0,
+            "the node judges"
+        );
+        assert_eq!(range(Earliest, Latest).blocks(head), 1_001);
+        assert_eq!(range(Earliest, Latest).blocks(None), 0);
+        assert_eq!(range(Number(991), Finalized).blocks(head), 10);
+        assert_eq!(range(Number(0), Number(u64::MAX)).blocks(head), u64::MAX);
+        assert_eq!(range(Latest, Latest).blocks(head), 1);
+        for one in [BlockRef::Number(5), BlockRef::Latest, BlockRef::Hash] {
+            assert_eq!(one.blocks(None), 1);
+        }
+        for unknown in [BlockRef::None, BlockRef::Unreadable] {
+            assert_eq!(unknown.blocks(head), 0);
+        }
+    }
+}

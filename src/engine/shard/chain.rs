@@ -176,6 +176,28 @@ impl Chain {
         self.thinned.set(index, upstream.is_thinned());
     }
 
+    /// Nobody is in the sets of whom it is not true, and nobody is missing from who has not his whole share. Those that are plain and not
+    /// known to be are only looked at in vain.
+    #[cfg(test)]
+    pub(super) fn assert_sets(&self, now: Instant) {
+        for (position, upstream) in self.upstreams.iter().enumerate() {
+            let index = UpstreamIndex(position as u16);
+            let plain = self.plain.contains(index);
+            assert!(
+                !plain || upstream.is_plain(now),
+                "{index:?} is called plain"
+            );
+            assert_eq!(self.thinned.contains(index), upstream.is_thinned());
+            let groups = MethodGroup::ALL.into_iter();
+            let admitted = upstream.throttle.admits(now)
+                && upstream.quarantine.admits(now)
+                && groups
+                    .into_iter()
+                    .all(|group| upstream.breakers.admits(group, now));
+            assert!(!plain || admitted, "{index:?} is plain and not admitted");
+        }
+    }
+
     /// Has it begun, or ended, that too few are well? To be asked when a policy's state has changed.
     pub(super) fn panic_turned(&mut self, now: Instant) -> Option<NoteKind> {
         let (well, of) = (self.well(now), self.upstreams.len());

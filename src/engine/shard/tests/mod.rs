@@ -114,6 +114,9 @@ impl Bench {
         while let Some(note) = self.shard.poll_note() {
             self.notes.push(note);
         }
+        for chain in &self.shard.chains {
+            chain.assert_sets(self.now);
+        }
         actions
     }
 
