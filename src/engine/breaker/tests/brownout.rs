@@ -46,9 +46,11 @@ impl Machine {
 
     fn in_brownout() -> Self {
         let mut machine = Self::new();
-        while machine.breaker.state() == State::Closed {
-            machine.hit(Verdict::Success);
-            machine.hit(Verdict::Failure(100));
+        for _ in 0..32 {
+            if machine.breaker.state() == State::Closed {
+                machine.hit(Verdict::Success);
+                machine.hit(Verdict::Failure(100));
+            }
         }
         assert_eq!(machine.breaker.state(), State::Brownout);
         machine
@@ -60,7 +62,7 @@ fn a_quarter_of_the_last_ones_begins_it_and_less_does_not() {
     let mut machine = Machine::new();
     (0..64).for_each(|_| machine.hit(Verdict::Success));
     let mut failures = 0;
-    while machine.breaker.state() == State::Closed {
+    while machine.breaker.state() == State::Closed && failures < 64 {
         machine.hit(Verdict::Failure(100));
         failures += 1;
         (0..2).for_each(|_| machine.hit(Verdict::Success));
@@ -186,7 +188,7 @@ fn an_outage_out_of_a_brownout_opens_after_a_longer_run() {
     let mut machine = Machine::in_brownout();
     machine.hit(Verdict::Success);
     let mut failures = 0;
-    while machine.breaker.state() == State::Brownout {
+    while machine.breaker.state() == State::Brownout && failures < 64 {
         machine.hit(Verdict::Failure(100));
         failures += 1;
     }

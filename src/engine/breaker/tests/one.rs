@@ -108,7 +108,7 @@ fn without_a_brownout_two_fifths_of_the_last_outcomes_open_and_a_third_does_not(
     }
     // One in two from now on: 26 of 64 are two fifths.
     let mut failures = 0;
-    while breaker.state() == State::Closed {
+    while breaker.state() == State::Closed && failures < 64 {
         hit(&mut breaker, Verdict::Success, at(2));
         hit(&mut breaker, Verdict::Failure(100), at(2));
         failures += 1;
