@@ -9,7 +9,7 @@ use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
     BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig,
-    UpstreamConfig,
+    SheddingConfig, UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;
@@ -149,6 +149,7 @@ fn build_chain(
                 window: configured.breaker.window,
                 open_for: configured.breaker.open_for,
                 probes: configured.breaker.probes,
+                ..BreakerConfig::default()
             },
             denied: denied(configured),
             ..UpstreamConfig::default()

@@ -93,6 +93,26 @@ impl BlockRef {
         }
     }
 
+    /// How many blocks a call asks for that names this, first and last included: 1 for a single one, 0 where that is not known. `newest` is the
+    /// chain's head.
+    #[must_use]
+    pub fn blocks(&self, newest: Option<u64>) -> u64 {
+        let number = |end: RangeEnd| match end {
+            RangeEnd::Number(number) => Some(number),
+            RangeEnd::Earliest => Some(0),
+            // The safe and the finalized block are near the head, as seen from a range's length.
+            RangeEnd::Latest | RangeEnd::Safe | RangeEnd::Finalized | RangeEnd::Pending => newest,
+        };
+        match *self {
+            Self::None | Self::Unreadable => 0,
+            Self::Range { from, to } => match (number(from), number(to)) {
+                (Some(from), Some(to)) if from <= to => (to - from).saturating_add(1),
+                _ => 0,
+            },
+            _ => 1,
+        }
+    }
+
     /// What a block parameter means that was left out, or was null: `latest`, for a range from and to it.
     #[must_use]
     pub const fn left_out(form: BlockForm) -> Self {
@@ -103,6 +123,39 @@ impl BlockRef {
             },
             BlockForm::NumberOrTag | BlockForm::NumberTagOrHash => Self::Latest,
             BlockForm::Hash => Self::Unreadable,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn range(from: RangeEnd, to: RangeEnd) -> BlockRef {
+        BlockRef::Range { from, to }
+    }
+
+    #[test]
+    fn blocks_are_counted_with_both_ends() {
+        use RangeEnd::{Earliest, Finalized, Latest, Number};
+        let head = Some(1_000);
+        assert_eq!(range(Number(7), Number(7)).blocks(head), 1);
+        assert_eq!(range(Number(7), Number(16)).blocks(None), 10);
+        assert_eq!(
+            range(Number(16), Number(7)).blocks(head),
+            0,
+            "the node judges"
+        );
+        assert_eq!(range(Earliest, Latest).blocks(head), 1_001);
+        assert_eq!(range(Earliest, Latest).blocks(None), 0);
+        assert_eq!(range(Number(991), Finalized).blocks(head), 10);
+        assert_eq!(range(Number(0), Number(u64::MAX)).blocks(head), u64::MAX);
+        assert_eq!(range(Latest, Latest).blocks(head), 1);
+        for one in [BlockRef::Number(5), BlockRef::Latest, BlockRef::Hash] {
+            assert_eq!(one.blocks(None), 1);
+        }
+        for unknown in [BlockRef::None, BlockRef::Unreadable] {
+            assert_eq!(unknown.blocks(head), 0);
         }
     }
 }

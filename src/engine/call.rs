@@ -12,7 +12,7 @@ use crate::index::{
     AccountIndex, AttemptId, CallId, ChainIndex, PolicyIndex, RegionIndex, StrategyIndex,
     UpstreamIndex, UpstreamSet,
 };
-use crate::method::{Effect, MethodId};
+use crate::method::{self, Effect, MethodGroup, MethodId};
 use crate::protocol::ProtocolSet;
 use crate::throttle;
 use crate::time::Instant;
@@ -39,6 +39,9 @@ pub struct Request {
     pub excluded: UpstreamSet,
     /// How far an upstream must have come to serve it ([`BlockRef::height`](crate::block::BlockRef::height)).
     pub height: Height,
+    /// How many blocks it asks for, first and last included ([`BlockRef::blocks`](crate::block::BlockRef::blocks)): 1 for a single one,
+    /// 0 where that is not known.
+    pub blocks: u64,
     /// Of which session it is, for the `sticky_session` strategy; `None` for no session, which goes wherever the strategy beneath sends it.
     pub session: Option<SessionKey>,
     /// Where the client is; `None` for what [`GeoConfig::home`](crate::config::GeoConfig::home) says.
@@ -63,6 +66,7 @@ impl Default for Request {
             session: None,
             region: None,
             protocols: ProtocolSet::ANY,
+            blocks: 0,
         }
     }
 }
@@ -190,6 +194,8 @@ pub const MAX_CALL_ATTEMPTS: usize =
 pub struct Call {
     pub(crate) id: CallId,
     pub(crate) request: Request,
+    /// The kind of work that it is.
+    pub(crate) group: MethodGroup,
     pub(crate) strategy: StrategyIndex,
     pub(crate) deadline: Instant,
     /// The client's patience ends before the policy's time-out.
@@ -262,6 +268,8 @@ pub(crate) struct Attempt {
     pub(crate) breaker: breaker::Permit,
     pub(crate) throttle: throttle::Permit,
     pub(crate) quarantined: bool,
+    /// Its upstream had not its whole share when it was sent.
+    pub(crate) on_trial: bool,
     /// How long an answer was believed to take here when it was sent, in microseconds.
     pub(crate) expected_us: u32,
     /// How long one took when one last came, in microseconds: how long nobody's answering is no silence yet.
@@ -343,6 +351,7 @@ impl Call {
         Self {
             id,
             request,
+            group: method::policy(request.method).class.group(),
             strategy,
             deadline,
             hurried: false,

@@ -1,5 +1,21 @@
 //! Who may be sent a call, and for everyone else why not. It reads the policies' verdicts as sets and combines them; it
 //! never ranks and never changes a state.
+//!
+//! **The ladder.** A call is not failed because few upstreams are well; it goes down a rung, and says so ([`LeastBad`]).
+//!
+//! 1. Whoever is eligible. Those that have not their whole share (a brownout, a way back) sit out most calls while somebody has his.
+//! 2. Nobody is: whoever merely has as much as it can carry. First attempts, repeats and hedges' rescues alike, at no extra cost to the
+//!    retry budget: to be full is no failure.
+//! 3. Nobody is full either, and the chain *panics*: of its upstreams at most
+//!    [`panic_permille`](crate::config::ChainConfig::panic_permille) are well (Envoy's panic threshold, which is 50 % there as here). A first attempt
+//!    takes this rung whatever the threshold, since there is nothing to lose; a repeat only in a panic, and it draws as much of the
+//!    retry budget as two. The order is [`LeastBad`]'s: one that lags; one whose breaker is open; one that throttles us but named no time, one
+//!    attempt at a time; one that is known not to serve this, for its own words; one whose account is refused.
+//! 4. One clear fault, with the time at which the first of those that throttle us comes back.
+//!
+//! Envoy in a panic ignores health altogether and spreads over all hosts, to save the few that are well from all of the load. Here the few
+//! are saved by their limits ([`limit`](crate::limit)): whoever has enough is left out, and the rest of the traffic goes down the
+//! ladder by itself, with nobody sent to an upstream that is out while another could have answered.
 
 use crate::index::{UpstreamIndex, UpstreamSet};
 
@@ -25,12 +41,16 @@ pub enum LeftOutBy {
     Quarantined,
     /// It throttles us, or it is just coming back and has its share already.
     HoldOff,
-    /// Its breaker is open, or half-open with all its probes out.
+    /// Its breaker is open, or half-open with all its probes out; or it is in a brownout or on its way back, and has had its share.
     BreakerOpen,
     /// It said that it does not serve this method.
     Banned,
     /// Its head is too far behind.
     Lagging,
+    /// It is known to refuse what the call asks for: so many blocks at once, or blocks that it no longer keeps.
+    Range,
+    /// It has as much as it can carry, by what was found of its limits.
+    Saturated,
     /// It is farther away than need be: the client's region, or a faster one, has another.
     Region,
     /// It is not expected to answer in the time that is left, and another is.
@@ -39,7 +59,7 @@ pub enum LeftOutBy {
 
 impl LeftOutBy {
     /// How many reasons there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 16;
 
     /// Every reason, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -55,6 +75,8 @@ impl LeftOutBy {
         Self::BreakerOpen,
         Self::Banned,
         Self::Lagging,
+        Self::Range,
+        Self::Saturated,
         Self::Region,
         Self::Budget,
     ];
@@ -75,6 +97,8 @@ impl LeftOutBy {
             Self::BreakerOpen => "breaker_open",
             Self::Banned => "banned",
             Self::Lagging => "lagging",
+            Self::Range => "range",
+            Self::Saturated => "saturated",
             Self::Region => "region",
             Self::Budget => "budget",
         }
@@ -164,6 +188,8 @@ impl LeftOut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum LeastBad {
+    /// Well, but with as much as it can carry: it may be slow, or throttle.
+    Saturated,
     /// Healthy, but behind the best head.
     Lagging,
     /// Healthy, but drained: it serves until somebody else can, as an endpoint of Kubernetes that is terminating does while all are.
@@ -174,6 +200,8 @@ pub enum LeastBad {
     HoldOff,
     /// It said that it does not serve this method: its own words are what the client needs.
     Banned,
+    /// It refused as many blocks, or such old ones, before: its own words are what the client needs.
+    Range,
     /// Its credential or account is refused: it may have been mended.
     Quarantined,
 }
@@ -183,11 +211,13 @@ impl LeastBad {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Saturated => "saturated",
             Self::Lagging => "lagging",
             Self::Drained => "drained",
             Self::BreakerOpen => "breaker_open",
             Self::HoldOff => "hold_off",
             Self::Banned => "banned",
+            Self::Range => "range",
             Self::Quarantined => "quarantined",
         }
     }

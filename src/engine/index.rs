@@ -106,6 +106,15 @@ impl UpstreamSet {
         self.0 &= !Self::only(upstream).0;
     }
 
+    /// Adds one, or takes it out.
+    pub const fn set(&mut self, upstream: UpstreamIndex, member: bool) {
+        if member {
+            self.insert(upstream);
+        } else {
+            self.remove(upstream);
+        }
+    }
+
     /// In both.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {

@@ -54,6 +54,10 @@ pub enum Behaviour {
     SlowWith(MethodId, u32),
     /// Of a thousand attempts so many end with this error, in a vendor's words.
     Say(Saying, u32),
+    /// Of a thousand attempts with one method so many end with this error.
+    SayWith(MethodId, Saying, u32),
+    /// Of a thousand attempts so many are answered with something that is no answer.
+    Garble(u32),
     /// More than this many in a second are refused, with a Retry-After in seconds or without one.
     Limit(u32, Option<u64>),
     /// Of a thousand attempts so many find a dead pooled connection.
@@ -202,6 +206,14 @@ impl Provider {
             },
             Some(Behaviour::Reset) => fail(usual / 2, Fault::new(FaultClass::Transport, "reset")),
             Some(Behaviour::SlowWith(slow, _)) if slow != method => answer,
+            Some(Behaviour::SayWith(with, saying, permille))
+                if with == method && draw < permille =>
+            {
+                fail(usual / 2, saying.fault(None))
+            }
+            Some(Behaviour::Garble(permille)) if draw < permille => {
+                fail(usual, Fault::malformed("reply_wrong_id"))
+            }
             Some(Behaviour::Slow(percent) | Behaviour::SlowWith(_, percent)) => Plan {
                 ends_after: Some(usual.saturating_mul(percent) / 100),
                 ..answer

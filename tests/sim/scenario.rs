@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use engine::config::{MethodPolicy, RetryBudgetConfig, UpstreamConfig};
+use engine::config::{MethodPolicy, RetryBudgetConfig, SheddingConfig, UpstreamConfig};
 use engine::index::ProviderIndex;
 use engine::strategy::StrategySpec;
 use engine::time::Instant;
@@ -24,6 +24,8 @@ pub struct Scenario {
     pub policy: MethodPolicy,
     /// The shard's retry budget.
     pub retry_budget: RetryBudgetConfig,
+    /// When the shard is full.
+    pub shedding: SheddingConfig,
     /// Calls a second, from when on. The first entry starts at 0.
     pub load: Vec<(Instant, u32)>,
     /// When no more calls begin. What is in flight is let finish.
@@ -45,6 +47,8 @@ pub struct Mix {
     pub signed: u32,
     /// …writes that use a node's keys.
     pub node_writes: u32,
+    /// …traces.
+    pub traces: u32,
     /// …for one named upstream.
     pub pinned: u32,
     /// …kept away from one upstream.
@@ -74,6 +78,7 @@ impl Scenario {
                 ..MethodPolicy::default()
             },
             retry_budget: RetryBudgetConfig::default(),
+            shedding: SheddingConfig::default(),
             load: vec![(Instant::ZERO, 100)],
             until: second(60),
             mix: Mix::default(),

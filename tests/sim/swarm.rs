@@ -4,7 +4,8 @@
 use core::time::Duration;
 
 use engine::config::{BreakerConfig, HedgeConfig, RetryBudgetConfig};
-use engine::index::ProviderIndex;
+use engine::index::{AccountIndex, ProviderIndex};
+use engine::method::lookup;
 use engine::rng::Rng;
 use engine::strategy::{REGISTRY, StrategySpec};
 
@@ -46,6 +47,7 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario.mix = Mix {
         signed: sometimes(100, &mut rng),
         node_writes: sometimes(100, &mut rng),
+        traces: 0,
         pinned: sometimes(100, &mut rng),
         excluded: sometimes(200, &mut rng),
         abandoned: sometimes(200, &mut rng),
@@ -56,7 +58,41 @@ pub fn scenario(seed: u64) -> Scenario {
         .then(|| Duration::from_secs(1 + rng.below(8)));
     scenario.late_events = rng.chance(1, 3);
     hedge(&mut scenario, &mut Rng::new(seed ^ 0x4ED6E));
+    resilience(&mut scenario, &mut Rng::new(seed ^ 0x8E5111E));
     scenario
+}
+
+/// Every other scenario has traces, and what can go wrong with those alone; accounts, limits, a shard that is full, and breakers of other
+/// kinds.
+fn resilience(scenario: &mut Scenario, rng: &mut Rng) {
+    if rng.chance(1, 2) {
+        return;
+    }
+    scenario.mix.traces = sometimes(400, rng);
+    if rng.chance(1, 4) {
+        scenario.shedding.max_live_calls = 40 + rng.below(100) as u32;
+    }
+    for number in 0..scenario.upstreams.len() {
+        let script = &mut scenario.upstreams[number];
+        script.config.breaker.brownout = rng.chance(3, 4);
+        script.config.breaker.by_group = rng.chance(3, 4);
+        script.config.slow_start = rng.chance(1, 4);
+        if rng.chance(1, 3) {
+            script.config.account = AccountIndex(rng.below(2) as u16);
+        }
+        if rng.chance(1, 4) {
+            script.config.limiter.max_in_flight = 1 + rng.below(30) as u32;
+        }
+        let share = 50 + rng.below(950) as u32;
+        let broken = match rng.below(4) {
+            0 => Behaviour::SayWith(lookup(b"debug_traceTransaction"), INTERNAL, share),
+            1 => Behaviour::SayWith(lookup(b"eth_getBalance"), INTERNAL, share),
+            2 => Behaviour::Garble(share),
+            _ => continue,
+        };
+        let from = rng.below(HEALED_S - 1);
+        *script = script.clone().but(from, HEALED_S, broken);
+    }
 }
 
 /// Every other scenario hedges, and has an upstream that stalls now and then.
@@ -107,7 +143,10 @@ pub fn check(seed: u64) -> Result<Report, String> {
 fn check_shares(scenario: &Scenario, report: &Report) -> Result<(), String> {
     let fair = 1_000 / scenario.upstreams.len() as u64;
     for (number, script) in scenario.upstreams.iter().enumerate() {
-        let long = |behaviour: &Behaviour| matches!(behaviour, Behaviour::Say(saying, _) if *saying == UNAUTHORIZED || *saying == NO_METHOD);
+        let long = |behaviour: &Behaviour| {
+            matches!(behaviour, Behaviour::Garble(_))
+                || matches!(behaviour, Behaviour::Say(saying, _) if *saying == UNAUTHORIZED || *saying == NO_METHOD)
+        };
         if script.phases.iter().any(|phase| long(&phase.behaviour)) {
             continue;
         }
@@ -161,6 +200,7 @@ fn script(number: u16, kinds: &[Behaviour], rng: &mut Rng) -> Script {
         window: Duration::from_secs(1 + rng.below(40)),
         open_for: Duration::from_secs(1 + rng.below(12)),
         probes: 1 + rng.below(4) as u32,
+        ..BreakerConfig::default()
     };
     for _ in 0..rng.below(4) {
         let from = rng.below(HEALED_S - 1);

@@ -1,19 +1,39 @@
-//! One upstream's circuit breaker. It counts failures of health and says whether to send; it knows no call, no other upstream,
+//! One upstream's circuit breakers. They count failures of health and say whether to send; they know no call, no other upstream,
 //! and nothing of latency (that is [`score`](crate::score)'s).
 //!
 //! ```text
-//!            failures in the window, and most        open_for is over,
-//!            of the last ones or a long run          or a check beside the traffic passed
-//!   Closed ─────────────────────────────────► Open ─────────────────────────────► HalfOpen
-//!     ▲                                        ▲                                   │   │
-//!     │ `probes` attempts succeeded            └────────── one failed ─────────────┘   │
-//!     └────────────────────────────────────────────────────────────────────────────────┘
+//!                          few failures at last, or none for long
+//!                   ┌──────────────────────────────────────────────────┐
+//!                   ▼      a quarter of the last ones failed           │
+//!              ► Closed ─────────────────────────────────────────► Brownout
+//!              │    │                                                  │
+//!   `probes`   │    │ seven eighths of the last ones failed,           │ the same,
+//!   attempts   │    │ or a run of 2 × `failures`                       │ or a run of 3 × `failures`
+//!   succeeded  │    ▼                                                  │
+//!              │   Open ◄──────────────────────────────────────────────┘
+//!              │    │ ▲
+//!              │    │ │ one failed
+//!              │    ▼ │
+//!            HalfOpen ┘        Open ─► HalfOpen: `open_for` is over, or a check beside the traffic passed
 //! ```
 //!
-//! **When it trips.** With `failures` (weighted: a time-out counts half) within `window`, and either two fifths of the last
-//! 64 outcomes failed or all that came since 2 × `failures` of failures. So few failures do not cost a busy upstream its traffic; the run
-//! notices an outage soon after a long healthy time; and what fails more than the retry budget can repair is left out. A fifth of
-//! failures at random trips it about once in two million calls.
+//! **When it trips.** Never with fewer than `failures` (weighted) within `window`: that is the count by time. The count by number is of the last
+//! 64 outcomes. Seven eighths of failures among them, or a run of 2 × `failures`, is an outage, noticed soon after a long healthy time. From
+//! a quarter on, the upstream is half broken. A tenth of failures at random is neither. Without
+//! [`brownout`](BreakerConfig::brownout) two fifths open it.
+//!
+//! **Brownout.** A half-broken upstream keeps a share of the calls it would get: as much as it still does of its work, but no
+//! more than repeats can pay for. If a share f of its attempts fails, its share is min(1 − f, β / f), where β is half of the retry
+//! budget, divided among the upstreams that are in a brownout at once; and never less than [`MIN_SHARE_PERMILLE`], so that recovery is
+//! seen. With the usual budget of 20 % that is a half at f = 20 %, a fifth at 50 %, an eighth at 80 %. Shares are relative to the best share among
+//! those that could take the call: where all are half broken, or there is only one, nobody is held back. (Google's client-side
+//! throttling, *Site Reliability Engineering* ch. 21, rejects in proportion, too, but there failures come of load, and go away with it.)
+//!
+//! **Kinds of work.** Each [`MethodGroup`] has a breaker of its own, and the upstream as a whole has one that counts nothing itself. When a
+//! group's opens, the whole opens in its place if the upstream seems to be down: if nothing answered there at all (a refused connect), or
+//! if no other group has had a success since this one went bad, and either this one is `Reads` or another fails as well. So a node
+//! whose traces fail keeps its reads, and one that is down is found out by the first group that is. When the whole opens for what was
+//! seen here, its groups begin anew. While the whole is half-open, a probe of another kind than `Reads` that fails opens its group alone.
 //!
 //! **How long.** `open_for` doubles with each trip that follows within ten of them after closing, up to a minute
 //! (or `open_for`, if that is longer), and is stretched by up to a quarter at random so that shards and processes
@@ -26,27 +46,43 @@
 //! **What does not count.** Results of attempts that began before the state they would judge: a straggler neither closes
 //! nor trips. An attempt that was cancelled gives its probe back.
 
-use core::time::Duration;
-
-use crate::config::BreakerConfig;
-use crate::rng::Rng;
-use crate::time::Instant;
-
+mod one;
+mod recent;
 #[cfg(test)]
 mod tests;
 
+pub use one::MIN_SHARE_PERMILLE;
+
+use core::time::Duration;
+
+use crate::config::BreakerConfig;
+use crate::method::MethodGroup;
+use crate::rng::Rng;
+use crate::time::Instant;
+
+use one::{Breaker, Ticket};
+
 /// What a breaker lets through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Everything.
+    #[default]
     Closed,
     /// Nothing.
     Open,
     /// Probes.
     HalfOpen,
+    /// A share, in proportion to what it still does.
+    Brownout,
 }
 
 impl State {
+    /// How many states there are.
+    pub const COUNT: usize = 4;
+
+    /// Every state: as an index for arrays, and in metrics.
+    pub const ALL: [Self; Self::COUNT] = [Self::Closed, Self::Open, Self::HalfOpen, Self::Brownout];
+
     /// The name in metrics and events.
     #[must_use]
     pub const fn label(self) -> &'static str {
@@ -54,6 +90,7 @@ impl State {
             Self::Closed => "closed",
             Self::Open => "open",
             Self::HalfOpen => "half_open",
+            Self::Brownout => "brownout",
         }
     }
 }
@@ -61,15 +98,15 @@ impl State {
 /// What an attempt was admitted as. It is handed back with the attempt's end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permit {
-    epoch: u32,
-    probe: bool,
+    whole: Ticket,
+    group: Ticket,
 }
 
 impl Permit {
     /// Is it one of a half-open breaker's probes?
     #[must_use]
     pub const fn is_probe(self) -> bool {
-        self.probe
+        self.whole.probe || self.group.probe
     }
 }
 
@@ -80,329 +117,254 @@ pub enum Verdict {
     Success,
     /// It failed, by so much of a failure, in per cent.
     Failure(u8),
+    /// It failed, and nothing answered there at all: that is no matter of one kind of work.
+    Unreachable,
     /// Nothing: cancelled, throttled, a capability.
     Neutral,
+}
+
+impl Verdict {
+    const fn weight(self) -> u8 {
+        match self {
+            Self::Failure(percent) => percent,
+            Self::Unreachable => 100,
+            Self::Success | Self::Neutral => 0,
+        }
+    }
 }
 
 /// A state that changed: from, to.
 pub type Change = (State, State);
 
+/// What changed at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The upstream's breaker. When it opens for failures that were seen here, those of the groups begin anew, closed.
+    pub whole: Option<Change>,
+    /// The breaker of the group in question.
+    pub group: Option<Change>,
+}
+
+impl Changes {
+    /// Did anything?
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        self.whole.is_some() || self.group.is_some()
+    }
+}
+
 /// The open time doubles up to this, unless it is longer to begin with.
 pub const MAX_OPEN: Duration = Duration::from_secs(60);
-/// Up to this much, in per cent, is added to an open time at random.
-const OPEN_JITTER_PERCENT: u32 = 25;
-/// A window is counted in this many parts, so it forgets in steps of a tenth.
-const PARTS: usize = 10;
-/// So much of the last outcomes, in per cent, is too much.
-const BAD_PERCENT: u32 = 40;
-/// A success this long before another shard's breaker opened still speaks against opening this one, if no failure followed it.
-const OWN_WORD: Duration = Duration::from_secs(1);
-/// After closing, this many open times without a trip forget the earlier trips.
-const FORGET_TRIPS_AFTER: u32 = 10;
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Part {
-    number: u64,
-    /// In per cent of a failure.
-    failures: u32,
-}
-
-/// The last 64 outcomes, a bit each: was it a failure, and only half of one?
-#[derive(Clone, Copy, Debug, Default)]
-struct Last {
-    whole: u64,
-    half: u64,
-    count: u32,
-}
-
-impl Last {
-    fn push(&mut self, weight: u32) {
-        self.whole = self.whole << 1 | u64::from(weight >= 75);
-        self.half = self.half << 1 | u64::from((1..75).contains(&weight));
-        self.count = (self.count + 1).min(u64::BITS);
-    }
-
-    const fn is_bad(&self) -> bool {
-        let failures = self.whole.count_ones() * 100 + self.half.count_ones() * 50;
-        failures >= self.count * BAD_PERCENT
-    }
-}
-
-/// One upstream's breaker.
+/// One upstream's breakers.
 #[derive(Clone, Debug)]
-pub struct Breaker {
-    config: BreakerConfig,
-    state: State,
-    /// Grows with every change of state.
-    epoch: u32,
-    parts: [Part; PARTS],
-    last: Last,
-    /// Failures since the last success, in per cent.
-    run: u32,
-    trips: u32,
-    opened: Instant,
-    /// While open: when it half-opens, unless a check finds the upstream well before. While closed: when earlier trips are forgotten.
-    until: Instant,
-    /// When a check beside the traffic last found the upstream well.
-    well: Instant,
-    /// The last success; the base for none.
-    succeeded: Instant,
-    probes_out: u32,
-    probes_passed: u32,
+pub struct Breakers {
+    by_group: bool,
+    whole: Breaker,
+    groups: [Breaker; MethodGroup::COUNT],
 }
 
-impl Breaker {
-    /// A closed breaker.
+impl Breakers {
+    /// Closed breakers.
     #[must_use]
     pub fn new(config: BreakerConfig) -> Self {
         Self {
-            config,
-            state: State::Closed,
-            epoch: 0,
-            parts: [Part::default(); PARTS],
-            last: Last::default(),
-            run: 0,
-            trips: 0,
-            opened: Instant::ZERO,
-            until: Instant::ZERO,
-            well: Instant::ZERO,
-            succeeded: Instant::ZERO,
-            probes_out: 0,
-            probes_passed: 0,
+            by_group: config.by_group,
+            whole: Breaker::new(config),
+            groups: core::array::from_fn(|_| Breaker::new(config)),
         }
     }
 
-    /// The state as of the last time that it was asked.
+    /// The state of the upstream as a whole, as of the last time that it was asked.
     #[must_use]
-    pub const fn state(&self) -> State {
-        self.state
+    pub const fn whole(&self) -> State {
+        self.whole.state()
     }
 
-    /// When an open one half-opens.
+    /// The state for one kind of work: what counts while the whole is closed.
     #[must_use]
-    pub fn open_until(&self) -> Option<Instant> {
-        (self.state == State::Open).then(|| self.half_opens())
+    pub fn group(&self, group: MethodGroup) -> State {
+        self.of(group).state()
     }
 
-    /// Would it admit an attempt now?
+    /// The state that a call of this kind meets.
     #[must_use]
-    pub fn admits(&self, now: Instant) -> bool {
-        match self.state {
-            State::Closed => true,
-            State::Open => now >= self.half_opens(),
-            State::HalfOpen => self.has_probe_left(),
+    pub fn state(&self, group: MethodGroup) -> State {
+        match self.whole.state() {
+            State::Closed => self.of(group).state(),
+            state => state,
         }
     }
 
-    /// Does it wait for a probe that nobody has taken?
+    /// Is every one of them closed?
     #[must_use]
-    pub fn wants_probe(&self, now: Instant) -> bool {
-        self.state != State::Closed && self.admits(now)
+    pub fn are_closed(&self) -> bool {
+        let is_closed = |breaker: &Breaker| breaker.state() == State::Closed;
+        is_closed(&self.whole) && self.groups.iter().all(is_closed)
     }
 
-    const fn has_probe_left(&self) -> bool {
-        self.probes_out.saturating_add(self.probes_passed) < self.config.probes
+    /// When an open one half-opens; of the whole, or of a group where the whole is closed.
+    #[must_use]
+    pub fn open_until(&self, group: MethodGroup) -> Option<Instant> {
+        match self.whole.state() {
+            State::Closed => self.of(group).open_until(),
+            _ => self.whole.open_until(),
+        }
     }
 
-    /// Counts an attempt in. One that it does not admit (the least bad of all, say) gets a permit too; its success then
+    /// Would an attempt of this kind be admitted now? In a brownout any is: how many are is [`Self::share_permille`]'s matter.
+    #[must_use]
+    pub fn admits(&self, group: MethodGroup, now: Instant) -> bool {
+        self.whole.admits(now) && self.of(group).admits(now)
+    }
+
+    /// Does one wait for a probe of this kind that nobody has taken?
+    #[must_use]
+    pub fn wants_probe(&self, group: MethodGroup, now: Instant) -> bool {
+        self.admits(group, now) && (self.whole.wants_probe(now) || self.of(group).wants_probe(now))
+    }
+
+    /// The share of the calls of this kind that it is worth, per thousand: below 1000 in a brownout. Its failures may cost `retry_permille` repeats
+    /// of a thousand calls.
+    #[must_use]
+    pub fn share_permille(&self, group: MethodGroup, retry_permille: u32) -> u32 {
+        self.of(group).share_permille(retry_permille)
+    }
+
+    /// Counts an attempt in. One that is not admitted (the least bad of all, say) gets a permit too; its success then
     /// is heard, its failure is not.
-    pub fn admit(&mut self, now: Instant) -> (Permit, Option<Change>) {
-        let change = if self.state == State::Open && now >= self.half_opens() {
-            Some(self.half_open())
-        } else {
-            None
+    pub fn admit(&mut self, group: MethodGroup, now: Instant) -> (Permit, Changes) {
+        let (whole, whole_change) = self.whole.admit(now);
+        let (group, group_change) = self.of_mut(group).admit(now);
+        let changes = Changes {
+            whole: whole_change,
+            group: group_change,
         };
-        let probe = self.state == State::HalfOpen && self.has_probe_left();
-        if probe {
-            self.probes_out += 1;
-        }
-        let permit = Permit {
-            epoch: self.epoch,
-            probe,
-        };
-        (permit, change)
+        (Permit { whole, group }, changes)
     }
 
     /// Counts an attempt's end.
     pub fn finish(
         &mut self,
         permit: Permit,
+        group: MethodGroup,
         verdict: Verdict,
         now: Instant,
         rng: &mut Rng,
-    ) -> Option<Change> {
-        if verdict == Verdict::Success {
-            self.succeeded = self.succeeded.max(now);
-        }
-        if permit.epoch != self.epoch {
-            return None;
-        }
-        match self.state {
-            State::Closed => self.finish_closed(verdict, now, rng),
-            State::Open => self.finish_open(verdict, now),
-            State::HalfOpen => self.finish_half_open(permit, verdict, now, rng),
-        }
-    }
-
-    /// A check beside the traffic found the upstream well. It never closes the breaker, it only lets the probes start before
-    /// their time, once the first `open_for` is over.
-    pub fn checked_well(&mut self, now: Instant) {
-        self.well = self.well.max(now);
-    }
-
-    /// When it opened last, and when it half-opens then by its own count.
-    #[must_use]
-    pub const fn opening(&self) -> (Instant, Instant) {
-        (self.opened, self.until)
-    }
-
-    /// Another shard's breaker for this upstream opened at `opened`, until `until`.
-    pub fn adopt(&mut self, opened: Instant, until: Instant, now: Instant) -> Option<Change> {
-        let until = until.min(now + MAX_OPEN.max(self.config.open_for) * 2);
-        let well_here =
-            self.run == 0 && self.succeeded > Instant::ZERO && self.succeeded + OWN_WORD > opened;
-        if until <= now || self.succeeded >= opened || well_here {
-            return None;
-        }
-        match self.state {
-            State::Closed => {
-                self.opened = opened;
-                self.until = until;
-                Some(self.turn(State::Open))
+    ) -> Changes {
+        if self.whole.state() == State::Closed {
+            self.whole.overhear(verdict, now);
+            let own = self.of_mut(group).finish(permit.group, verdict, now, rng);
+            let opened = matches!(own, Some((State::Closed | State::Brownout, State::Open)));
+            if opened && self.is_down(group, verdict) {
+                return self.open_whole(now, rng);
             }
-            State::Open => {
-                self.opened = self.opened.max(opened);
-                self.until = self.until.max(until);
-                None
-            }
-            // Its own probes are out: they know better in a moment.
-            State::HalfOpen => None,
-        }
-    }
-
-    /// When an open one half-opens: a check that found the upstream well brings it forward, but not into the first `open_for`.
-    fn half_opens(&self) -> Instant {
-        if self.well > self.opened {
-            self.until
-                .min(self.well.max(self.opened + self.config.open_for))
-        } else {
-            self.until
-        }
-    }
-
-    fn finish_closed(&mut self, verdict: Verdict, now: Instant, rng: &mut Rng) -> Option<Change> {
-        match verdict {
-            Verdict::Neutral => None,
-            Verdict::Success => {
-                self.run = 0;
-                self.count(0, now);
-                None
-            }
-            Verdict::Failure(weight) => {
-                let weight = u32::from(weight);
-                self.run = self.run.saturating_add(weight);
-                self.count(weight, now);
-                self.must_trip(now).then(|| self.open(now, rng))
-            }
-        }
-    }
-
-    /// Only attempts that were sent although it was open come here: a success is as good as a probe's.
-    fn finish_open(&mut self, verdict: Verdict, now: Instant) -> Option<Change> {
-        if verdict != Verdict::Success {
-            return None;
-        }
-        let (from, _) = self.half_open();
-        self.probes_passed = 1;
-        if self.probes_passed >= self.config.probes {
-            self.close(now);
-        }
-        Some((from, self.state))
-    }
-
-    fn finish_half_open(
-        &mut self,
-        permit: Permit,
-        verdict: Verdict,
-        now: Instant,
-        rng: &mut Rng,
-    ) -> Option<Change> {
-        if permit.probe {
-            self.probes_out = self.probes_out.saturating_sub(1);
-        }
-        match verdict {
-            Verdict::Neutral => None,
-            Verdict::Failure(_) => permit.probe.then(|| self.open(now, rng)),
-            Verdict::Success => {
-                self.probes_passed += 1;
-                (self.probes_passed >= self.config.probes).then(|| self.close(now))
-            }
-        }
-    }
-
-    fn must_trip(&self, now: Instant) -> bool {
-        let oldest = self.part_number(now).saturating_sub(PARTS as u64 - 1);
-        let recent = self.parts.iter().filter(|part| part.number >= oldest);
-        let failures = recent.fold(0_u32, |sum, part| sum.saturating_add(part.failures));
-        let limit = self.config.failures.saturating_mul(100);
-        failures >= limit && (self.last.is_bad() || self.run >= limit.saturating_mul(2))
-    }
-
-    fn part_number(&self, now: Instant) -> u64 {
-        let part = crate::time::nanos(self.config.window) / PARTS as u64;
-        // One is added so that the parts of a new breaker, numbered 0, are never taken for the first.
-        now.0
-            .checked_div(part)
-            .unwrap_or(0)
-            .saturating_add(PARTS as u64)
-    }
-
-    fn count(&mut self, weight: u32, now: Instant) {
-        self.last.push(weight);
-        let number = self.part_number(now);
-        let Some(part) = self.parts.get_mut((number % PARTS as u64) as usize) else {
-            return;
-        };
-        if part.number != number {
-            *part = Part {
-                number,
-                ..Part::default()
+            return Changes {
+                whole: None,
+                group: own,
             };
         }
-        part.failures = part.failures.saturating_add(weight);
-    }
-
-    fn open(&mut self, now: Instant, rng: &mut Rng) -> Change {
-        if self.state == State::Closed && now >= self.until {
-            self.trips = 0;
+        // What comes of a probe of the whole is no evidence about a group, unless that is the whole's last word.
+        let own = match self.of(group).state() {
+            State::Closed | State::Brownout => None,
+            State::Open | State::HalfOpen => {
+                self.of_mut(group).finish(permit.group, verdict, now, rng)
+            }
+        };
+        let fails = matches!(verdict, Verdict::Failure(_));
+        if self.by_group && permit.whole.probe && fails && group != MethodGroup::Reads {
+            let _ = self.whole.finish(permit.whole, Verdict::Neutral, now, rng);
+            let breaker = self.of_mut(group);
+            let opens = matches!(breaker.state(), State::Closed | State::Brownout);
+            return Changes {
+                whole: None,
+                group: own.or_else(|| opens.then(|| breaker.open(now, rng))),
+            };
         }
-        let doublings = self.trips.min(16);
-        let cap = MAX_OPEN.max(self.config.open_for);
-        let span = self.config.open_for.saturating_mul(1 << doublings).min(cap);
-        self.trips = self.trips.saturating_add(1);
-        self.opened = now;
-        self.until = now + rng.stretched(span, OPEN_JITTER_PERCENT);
-        self.turn(State::Open)
+        let whole = self.whole.finish(permit.whole, verdict, now, rng);
+        if matches!(whole, Some((_, State::Open))) {
+            self.begin_groups_anew();
+            return Changes { whole, group: None };
+        }
+        Changes { whole, group: own }
     }
 
-    fn half_open(&mut self) -> Change {
-        self.turn(State::HalfOpen)
+    /// A check beside the traffic found the upstream well. It never closes a breaker, it only lets the probes start before
+    /// their time, once the first `open_for` is over. A check is a read: it says nothing of other kinds of work.
+    pub fn checked_well(&mut self, now: Instant) {
+        self.whole.checked_well(now);
+        self.of_mut(MethodGroup::Reads).checked_well(now);
     }
 
-    fn close(&mut self, now: Instant) -> Change {
-        self.until = now + self.config.open_for.saturating_mul(FORGET_TRIPS_AFTER);
-        self.parts = [Part::default(); PARTS];
-        self.last = Last::default();
-        self.run = 0;
-        self.turn(State::Closed)
+    /// When the upstream last did its work; the base for never.
+    #[must_use]
+    pub const fn succeeded(&self) -> Instant {
+        self.whole.succeeded()
     }
 
-    fn turn(&mut self, to: State) -> Change {
-        let from = self.state;
-        self.state = to;
-        self.epoch = self.epoch.wrapping_add(1);
-        self.probes_out = 0;
-        self.probes_passed = 0;
-        (from, to)
+    /// When one opened last, and when it half-opens then by its own count: a group's, or the whole's.
+    #[must_use]
+    pub fn opening(&self, group: Option<MethodGroup>) -> (Instant, Instant) {
+        group.map_or(&self.whole, |group| self.of(group)).opening()
+    }
+
+    /// Another shard's breaker for this upstream, or for one kind of its work, opened at `opened`, until `until`.
+    pub fn adopt(
+        &mut self,
+        group: Option<MethodGroup>,
+        opened: Instant,
+        until: Instant,
+        now: Instant,
+    ) -> Option<Change> {
+        match group {
+            Some(group) => self.of_mut(group).adopt(opened, until, now),
+            // What is told of the groups is another matter, so the order in which it comes does not matter.
+            None => self.whole.adopt(opened, until, now),
+        }
+    }
+
+    /// A group's breaker has opened: is it the upstream that is down?
+    fn is_down(&self, group: MethodGroup, verdict: Verdict) -> bool {
+        if !self.by_group || verdict == Verdict::Unreachable {
+            return true;
+        }
+        let since = self.of(group).bad_since();
+        let others = || {
+            MethodGroup::ALL
+                .into_iter()
+                .filter(move |&other| other != group)
+                .map(|other| self.of(other))
+        };
+        if others().any(|other| other.vouches(since)) {
+            return false;
+        }
+        group == MethodGroup::Reads || others().any(|other| other.joins_in(since))
+    }
+
+    fn open_whole(&mut self, now: Instant, rng: &mut Rng) -> Changes {
+        let whole = self.whole.open(now, rng);
+        self.begin_groups_anew();
+        Changes {
+            whole: Some(whole),
+            group: None,
+        }
+    }
+
+    fn begin_groups_anew(&mut self) {
+        self.groups.iter_mut().for_each(Breaker::begin_anew);
+    }
+
+    /// Without groups of its own an upstream has the first one for all.
+    const fn position(&self, group: MethodGroup) -> usize {
+        if self.by_group { group as usize } else { 0 }
+    }
+
+    fn of(&self, group: MethodGroup) -> &Breaker {
+        self.groups.get(self.position(group)).unwrap_or(&self.whole)
+    }
+
+    fn of_mut(&mut self, group: MethodGroup) -> &mut Breaker {
+        let position = self.position(group);
+        self.groups.get_mut(position).unwrap_or(&mut self.whole)
     }
 }

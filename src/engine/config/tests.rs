@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::method::{all, lookup};
+
 fn chain() -> ChainConfig {
     ChainConfig {
         upstreams: alloc::vec![UpstreamConfig::default()],
@@ -20,6 +21,15 @@ fn a_set_of_methods_holds_each_one_apart_and_never_the_unknown() {
         assert!(!set.contains(MethodId::OTHER));
     }
     assert!(!MethodSet::EMPTY.contains(lookup(b"eth_call")));
+}
+
+#[test]
+fn what_is_popped_of_a_set_of_methods_is_all_of_it() {
+    let all: Vec<MethodId> = all().map(|(method, ..)| method).collect();
+    let mut set = MethodSet::from_iter(all.iter().copied());
+    let popped: Vec<MethodId> = core::iter::from_fn(|| set.pop()).collect();
+    assert_eq!(popped, all);
+    assert!(set.is_empty() && set == MethodSet::EMPTY);
 }
 
 #[test]
@@ -69,6 +79,23 @@ fn the_limits_are_checked_at_their_edges() {
         broken(|chain| chain.upstreams[0].breaker.probes = 0),
         Err(ConfigError::Breaker(UpstreamIndex(0)))
     );
+    assert_eq!(
+        broken(|chain| chain.upstreams[0].limiter.max_in_flight = 1),
+        Ok(())
+    );
+    assert_eq!(
+        broken(|chain| chain.upstreams[0].limiter.max_in_flight = 0),
+        Err(ConfigError::MaxInFlight(UpstreamIndex(0)))
+    );
+    for (permille, verdict) in [
+        (0, Ok(())),
+        (1_000, Ok(())),
+        (1_001, Err(ConfigError::Panic(1_001))),
+    ] {
+        let mut chain = chain();
+        chain.panic_permille = permille;
+        assert_eq!(chain.check(), verdict);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::rule::{Rule, Subject};
 use super::text::{find, hex_len, number_len};
-use crate::fault::FaultClass;
+use crate::fault::{FaultClass, Hint};
 use wait::{Unit, duration};
 
 /// No upstream can hold itself off for longer than this by what it says: a wrong header must not take it out for a day.
@@ -99,8 +99,8 @@ fn from_text(message: &[u8]) -> Option<Duration> {
     })
 }
 
-/// Reads a response header that says when to come back: `retry-after` (seconds or a date), `retry-after-ms`, and the
-/// `ratelimit-reset` family (seconds from now, or a point in time in seconds or milliseconds).
+/// Reads a response header that says when to come back: `retry-after` (seconds or a date), `retry-after-ms`, the
+/// `ratelimit-reset` family (seconds from now, or a point in time in seconds or milliseconds), and the IETF's combined `ratelimit`.
 ///
 /// `name` in any case; `now_unix_s` is the wall clock, which points in time are counted from. Call it for failed answers
 /// only: the reset headers stand on good ones too. The result is capped at [`MAX_HOLD_OFF`].
@@ -108,13 +108,17 @@ fn from_text(message: &[u8]) -> Option<Duration> {
 pub fn hold_off_from_header(name: &str, value: &str, now_unix_s: u64) -> Option<Duration> {
     let value = value.trim().as_bytes();
     let is = |own: &str| name.eq_ignore_ascii_case(own);
-    let wait = if is("retry-after") || is("x-retry-after") {
+    let wait = if is("retry-after") || is("x-retry-after") || is("x-ratelimit-retry-after") {
         duration(value, Unit::Seconds).or_else(|| {
             let until = http_date(value)?.checked_sub(now_unix_s)?;
             Some(Duration::from_secs(until))
         })
     } else if is("retry-after-ms") {
         duration(value, Unit::Millis)
+    } else if is("x-ratelimit-reset-after") {
+        duration(value, Unit::Seconds)
+    } else if is("ratelimit") {
+        combined(value)
     } else if is("ratelimit-reset") || is("x-ratelimit-reset") || is("x-rate-limit-reset") {
         reset(value, now_unix_s)
     } else {
@@ -122,6 +126,20 @@ pub fn hold_off_from_header(name: &str, value: &str, now_unix_s: u64) -> Option<
     };
     wait.filter(|wait| !wait.is_zero())
         .map(|wait| wait.min(MAX_HOLD_OFF))
+}
+
+/// The IETF's combined field (draft-ietf-httpapi-ratelimit-headers): `limit=10, remaining=0, reset=30`, or `"burst";r=0;t=30` since its
+/// eighth version. Of several policies the longest.
+fn combined(value: &[u8]) -> Option<Duration> {
+    let members = value.split(|b| b",;".contains(b));
+    let waits = members.filter_map(|member| {
+        let member = member.trim_ascii();
+        let after = member
+            .strip_prefix(b"t=")
+            .or_else(|| member.strip_prefix(b"reset="))?;
+        duration(after, Unit::Seconds)
+    });
+    waits.max()
 }
 
 fn reset(value: &[u8], now_unix_s: u64) -> Option<Duration> {
@@ -177,6 +195,22 @@ pub(super) fn range(subject: &Subject<'_>, unit: LimitUnit) -> RangeHint {
         unit,
         limit: limit(message).or_else(|| limit(data)),
         suggested: bracketed(message).or_else(|| from_to(data)),
+    }
+}
+
+/// What a range or size error teaches of the upstream. Limits of results and addresses depend on the query, so they teach nothing of the next
+/// one.
+pub(super) fn of_range(range: Option<&RangeHint>) -> Hint {
+    let Some(range) = range else {
+        return Hint::None;
+    };
+    let most = range.limit.and_then(|limit| u32::try_from(limit).ok());
+    match range.unit {
+        LimitUnit::Blocks => Hint::TooManyBlocks(most),
+        LimitUnit::Calls => Hint::TooManyCalls(most),
+        LimitUnit::Results | LimitUnit::Addresses | LimitUnit::Bytes | LimitUnit::Unknown => {
+            Hint::None
+        }
     }
 }
 

@@ -4,8 +4,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::config::MethodSet;
 use crate::head::HeadKind;
 use crate::index::{AccountIndex, ChainIndex, UpstreamIndex, UpstreamSet};
+use crate::learned::Learned;
+use crate::method::{MethodGroup, MethodId};
 use crate::time::Instant;
 
 /// How an upstream stands is told so often at most.
@@ -20,8 +23,14 @@ pub enum Key {
     Head(ChainIndex, UpstreamIndex, HeadKind),
     /// An upstream's hold-off.
     HoldOff(ChainIndex, UpstreamIndex),
-    /// An upstream's breaker.
-    Breaker(ChainIndex, UpstreamIndex),
+    /// An upstream's breaker: of one kind of work, or the whole's.
+    Breaker(ChainIndex, UpstreamIndex, Option<MethodGroup>),
+    /// An upstream's quarantine.
+    Quarantine(ChainIndex, UpstreamIndex),
+    /// Whether an upstream serves a method.
+    Ban(ChainIndex, UpstreamIndex, MethodId),
+    /// What an upstream takes, by register.
+    Learned(ChainIndex, UpstreamIndex, u8),
     /// How an upstream stands.
     Score(ChainIndex, UpstreamIndex),
     /// What was spent of an account.
@@ -33,7 +42,13 @@ struct Waiting {
     agreed: bool,
     heads: [UpstreamSet; HeadKind::COUNT],
     hold_offs: UpstreamSet,
-    breakers: UpstreamSet,
+    /// The whole's, then the groups'.
+    breakers: [UpstreamSet; 1 + MethodGroup::COUNT],
+    quarantines: UpstreamSet,
+    /// Upstreams with a mark in `bans`.
+    banned: UpstreamSet,
+    bans: Vec<MethodSet>,
+    learned: [UpstreamSet; Learned::COUNT],
     scores: UpstreamSet,
     /// When an upstream's standing may be told next.
     score_from: Vec<Instant>,
@@ -58,6 +73,7 @@ impl Outbox {
         let chains: Vec<Waiting> = upstreams
             .map(|count| Waiting {
                 score_from: alloc::vec![Instant::ZERO; count],
+                bans: alloc::vec![MethodSet::EMPTY; count],
                 ..Waiting::default()
             })
             .collect();
@@ -101,7 +117,10 @@ impl Outbox {
             Key::Agreed(chain)
             | Key::Head(chain, ..)
             | Key::HoldOff(chain, _)
-            | Key::Breaker(chain, _)
+            | Key::Breaker(chain, ..)
+            | Key::Quarantine(chain, _)
+            | Key::Ban(chain, ..)
+            | Key::Learned(chain, ..)
             | Key::Score(chain, _) => chain.as_usize(),
             Key::Spend(account) => return self.mark_spend(account, Instant::ZERO, Duration::ZERO),
         };
@@ -149,17 +168,34 @@ impl Waiting {
     fn mark(&mut self, key: Key) -> bool {
         let (set, upstream) = match key {
             Key::Agreed(_) => return core::mem::replace(&mut self.agreed, true),
-            Key::Head(_, upstream, kind) => match self.heads.get_mut(kind as usize) {
-                Some(set) => (set, upstream),
-                None => return false,
-            },
-            Key::HoldOff(_, upstream) => (&mut self.hold_offs, upstream),
-            Key::Breaker(_, upstream) => (&mut self.breakers, upstream),
-            Key::Score(_, upstream) => (&mut self.scores, upstream),
             Key::Spend(_) => return false,
+            Key::Ban(_, upstream, method) => return self.mark_ban(upstream, method),
+            Key::Head(_, upstream, kind) => (self.heads.get_mut(kind as usize), upstream),
+            Key::HoldOff(_, upstream) => (Some(&mut self.hold_offs), upstream),
+            Key::Breaker(_, upstream, group) => {
+                (self.breakers.get_mut(breaker_position(group)), upstream)
+            }
+            Key::Quarantine(_, upstream) => (Some(&mut self.quarantines), upstream),
+            Key::Learned(_, upstream, register) => {
+                (self.learned.get_mut(usize::from(register)), upstream)
+            }
+            Key::Score(_, upstream) => (Some(&mut self.scores), upstream),
+        };
+        let Some(set) = set else {
+            return false;
         };
         let was_there = set.contains(upstream);
         set.insert(upstream);
+        was_there
+    }
+
+    fn mark_ban(&mut self, upstream: UpstreamIndex, method: MethodId) -> bool {
+        let Some(methods) = self.bans.get_mut(upstream.as_usize()) else {
+            return false;
+        };
+        let was_there = methods.contains(method);
+        methods.insert(method);
+        self.banned.insert(upstream);
         was_there
     }
 
@@ -176,10 +212,42 @@ impl Waiting {
         if let Some(upstream) = take_first(&mut self.hold_offs) {
             return Some(Key::HoldOff(chain, upstream));
         }
-        if let Some(upstream) = take_first(&mut self.breakers) {
-            return Some(Key::Breaker(chain, upstream));
+        let groups = core::iter::once(None).chain(MethodGroup::ALL.into_iter().map(Some));
+        for (group, set) in groups.zip(&mut self.breakers) {
+            if let Some(upstream) = take_first(set) {
+                return Some(Key::Breaker(chain, upstream, group));
+            }
+        }
+        if let Some(upstream) = take_first(&mut self.quarantines) {
+            return Some(Key::Quarantine(chain, upstream));
+        }
+        if let Some(key) = self.take_ban(chain) {
+            return Some(key);
+        }
+        for (register, set) in (0..).zip(&mut self.learned) {
+            if let Some(upstream) = take_first(set) {
+                return Some(Key::Learned(chain, upstream, register));
+            }
         }
         take_first(&mut self.scores).map(|upstream| Key::Score(chain, upstream))
+    }
+
+    fn take_ban(&mut self, chain: ChainIndex) -> Option<Key> {
+        let upstream = self.banned.iter().next()?;
+        let methods = self.bans.get_mut(upstream.as_usize());
+        let method = methods.and_then(MethodSet::pop);
+        if method.is_none() {
+            self.banned.remove(upstream);
+            return self.take_ban(chain);
+        }
+        method.map(|method| Key::Ban(chain, upstream, method))
+    }
+}
+
+const fn breaker_position(group: Option<MethodGroup>) -> usize {
+    match group {
+        None => 0,
+        Some(group) => 1 + group as usize,
     }
 }
 

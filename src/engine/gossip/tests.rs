@@ -9,6 +9,8 @@ use super::*;
 use crate::breaker::State;
 use crate::config::{ChainConfig, ShardConfig, UpstreamConfig};
 use crate::head::ChainHead;
+use crate::index::AccountIndex;
+use crate::learned::{History, Learned};
 use crate::method::lookup;
 use crate::shard::{ProbeResult, Shard, UpstreamView};
 use crate::strategy::StrategySpec;
@@ -23,7 +25,13 @@ fn ms(millis: u64) -> Instant {
 
 fn shard(seed: u64) -> Shard {
     let chain = ChainConfig {
-        upstreams: std::vec![UpstreamConfig::default(); 3],
+        upstreams: std::vec![
+            UpstreamConfig {
+                account: Some(AccountIndex(0)),
+                ..UpstreamConfig::default()
+            };
+            3
+        ],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
         ..ChainConfig::default()
@@ -36,10 +44,15 @@ fn shard(seed: u64) -> Shard {
 }
 
 /// Everything that gossip can change, but for the counter of changes.
-fn seen(
-    shard: &Shard,
-    now: Instant,
-) -> (ChainHead, Vec<UpstreamView>, Vec<crate::score::Estimate>) {
+type Seen = (
+    ChainHead,
+    Vec<UpstreamView>,
+    Vec<crate::score::Estimate>,
+    Vec<Option<u32>>,
+    Vec<std::string::String>,
+);
+
+fn seen(shard: &Shard, now: Instant) -> Seen {
     let head = ChainHead {
         seq: 0,
         generation: 0,
@@ -53,7 +66,29 @@ fn seen(
                 .unwrap()
         })
         .collect();
-    (head, shard.views(now).collect(), estimates)
+    let batches = (0..3)
+        .map(|upstream| shard.max_batch(CHAIN, UpstreamIndex(upstream), now))
+        .collect();
+    let views: Vec<UpstreamView> = shard.views(now).collect();
+    let facts = (0..3)
+        .map(|upstream| shard.facts_of(CHAIN, UpstreamIndex(upstream)))
+        .collect();
+    (head, views, estimates, batches, facts)
+}
+
+fn learned() -> impl Strategy<Value = Learned> {
+    let group = || (0..MethodGroup::COUNT).prop_map(|number| MethodGroup::ALL[number]);
+    let kind = (0..History::COUNT).prop_map(|number| History::ALL[number]);
+    prop_oneof![
+        (group(), prop_oneof![1..9_u64, Just(u64::MAX)])
+            .prop_map(|(group, most)| Learned::Blocks { group, most }),
+        prop_oneof![1..9_u32, Just(u32::MAX)].prop_map(|most| Learned::Batch { most }),
+        (kind, 0..9_u64, 0..20_u64).prop_map(|(kind, gone, head)| Learned::History {
+            kind,
+            gone,
+            head
+        }),
+    ]
 }
 
 fn news() -> impl Strategy<Value = News> {
@@ -92,12 +127,52 @@ fn news() -> impl Strategy<Value = News> {
                 block_time: (pace > 0).then(|| core::time::Duration::from_secs(pace)),
             }
         ),
-        (upstream.clone(), time.clone(), time.clone()).prop_map(|(upstream, opened, until)| {
-            News::Breaker {
+        (
+            upstream.clone(),
+            prop::option::of((0..MethodGroup::COUNT).prop_map(|number| MethodGroup::ALL[number])),
+            time.clone(),
+            time.clone()
+        )
+            .prop_map(|(upstream, group, opened, until)| News::Breaker {
                 chain: CHAIN,
                 upstream,
+                group,
                 opened,
                 until,
+            }),
+        (
+            upstream.clone(),
+            prop_oneof![
+                Just(Cause::Auth),
+                Just(Cause::QuotaBilling),
+                Just(Cause::InvalidAnswers),
+                Just(Cause::WrongChain)
+            ],
+            time.clone(),
+            time.clone()
+        )
+            .prop_map(|(upstream, cause, began, until)| News::Quarantine {
+                chain: CHAIN,
+                upstream,
+                cause,
+                began,
+                until,
+            }),
+        (upstream.clone(), 0..4_u16, time.clone(), time.clone()).prop_map(
+            |(upstream, method, at, until)| News::Ban {
+                chain: CHAIN,
+                upstream,
+                method: MethodId(method),
+                at,
+                until,
+            }
+        ),
+        (upstream.clone(), learned(), time.clone()).prop_map(|(upstream, what, at)| {
+            News::Learned {
+                chain: CHAIN,
+                upstream,
+                what,
+                at,
             }
         }),
         (upstream.clone(), time.clone(), time.clone()).prop_map(|(upstream, floor, until)| {
@@ -144,6 +219,148 @@ proptest! {
         prop_assert_eq!(seen(&one, now), seen(&other, now));
         prop_assert_eq!(one.poll_news(), None, "what was told is not told again");
     }
+
+    /// Whatever is told, and whatever of it is lost: a call ends in one way or another, nothing goes to the wrong chain, and after a day of
+    /// silence everything is as it was.
+    #[test]
+    fn nothing_that_is_told_is_unsafe_or_lasts(all in prop::collection::vec(news(), 0..40)) {
+        let now = ms(20_000);
+        let mut shard = shard(1);
+        for news in &all {
+            shard.take_news(1, *news, now);
+        }
+        let request = crate::call::Request {
+            chain: CHAIN,
+            policy: crate::index::PolicyIndex(0),
+            method: lookup(b"eth_call"),
+            effect: crate::method::Effect::None,
+            deadline: Instant::NEVER,
+            strategy: None,
+            pinned: None,
+            excluded: crate::index::UpstreamSet::EMPTY,
+            height: crate::block::Height::Any,
+            blocks: 1,
+        };
+        for at in [now, now + core::time::Duration::from_secs(3 * 24 * 3_600)] {
+            let mut call = shard.begin(at, request);
+            let action = shard.poll_action(&mut call, at);
+            let dispatched = matches!(action, Some(crate::call::Action::Dispatch { .. }));
+            // Only its own word keeps an upstream from being asked where nobody else is left.
+            let floors = shard.views(at).filter(|view| view.held_floor > at).count();
+            prop_assert!(dispatched || floors == 3, "{action:?}");
+            shard.handle_event(&mut call, at, crate::call::Event::ClientGone);
+            let is_wrong = |view: UpstreamView| view.quarantined.is_some_and(|(cause, _)| cause == Cause::WrongChain);
+            prop_assert!(!shard.views(at).any(is_wrong), "only a check says that");
+        }
+    }
+}
+
+#[test]
+fn a_shard_that_has_seen_nothing_leaves_out_whom_the_others_know() {
+    let mut shard = shard(1);
+    let (chain, upstream) = (CHAIN, A);
+    let until = ms(60_000);
+    let now = ms(1_000);
+    let cause = Cause::QuotaBilling;
+    let began = now;
+    shard.take_news(
+        2,
+        News::Quarantine {
+            chain,
+            upstream,
+            cause,
+            began,
+            until,
+        },
+        now,
+    );
+    assert_eq!(
+        shard.view(CHAIN, A, now).unwrap().quarantined,
+        Some((cause, until))
+    );
+    assert!(!shard.view(CHAIN, A, now).unwrap().eligible);
+    // One that was answered there since knows better.
+    let mut knows = self::shard(1);
+    let method = lookup(b"eth_call");
+    let request = crate::call::Request {
+        chain,
+        policy: crate::index::PolicyIndex(0),
+        method,
+        effect: crate::method::Effect::None,
+        deadline: Instant::NEVER,
+        strategy: None,
+        pinned: Some(A),
+        excluded: crate::index::UpstreamSet::EMPTY,
+        height: crate::block::Height::Any,
+        blocks: 1,
+    };
+    let mut call = knows.begin(now, request);
+    let Some(crate::call::Action::Dispatch { attempt, .. }) = knows.poll_action(&mut call, now)
+    else {
+        panic!("nothing was sent")
+    };
+    let result = Ok(());
+    knows.handle_event(
+        &mut call,
+        now,
+        crate::call::Event::Finished { attempt, result },
+    );
+    knows.take_news(
+        2,
+        News::Quarantine {
+            chain,
+            upstream,
+            cause,
+            began,
+            until,
+        },
+        now,
+    );
+    assert_eq!(knows.view(CHAIN, A, now).unwrap().quarantined, None);
+    let group = None;
+    knows.take_news(
+        2,
+        News::Breaker {
+            chain,
+            upstream,
+            group,
+            opened: began,
+            until,
+        },
+        now,
+    );
+    assert_eq!(knows.view(CHAIN, A, now).unwrap().breaker, State::Closed);
+}
+
+#[test]
+fn what_one_shard_learns_another_one_tells_apart_by_its_key() {
+    let mut outbox = Outbox::new([2_usize].into_iter());
+    let keys = [
+        Key::Breaker(CHAIN, A, None),
+        Key::Breaker(CHAIN, A, Some(MethodGroup::Reads)),
+        Key::Breaker(CHAIN, A, Some(MethodGroup::Other)),
+        Key::Quarantine(CHAIN, B),
+        Key::Ban(CHAIN, A, MethodId(0)),
+        Key::Ban(CHAIN, A, MethodId(64)),
+        Key::Ban(CHAIN, B, MethodId(1)),
+        Key::Learned(CHAIN, B, 0),
+        Key::Learned(CHAIN, B, Learned::COUNT as u8 - 1),
+    ];
+    for key in keys.into_iter().rev().chain(keys) {
+        outbox.mark(key);
+    }
+    let told: Vec<Key> = core::iter::from_fn(|| outbox.take()).collect();
+    assert_eq!(told, keys);
+    assert_eq!(outbox.superseded(), keys.len() as u64);
+    // What does not exist is not told.
+    for key in [
+        Key::Ban(CHAIN, A, MethodId::OTHER),
+        Key::Ban(CHAIN, UpstreamIndex(9), MethodId(0)),
+        Key::Learned(CHAIN, A, Learned::COUNT as u8),
+    ] {
+        outbox.mark(key);
+    }
+    assert_eq!(outbox.take(), None);
 }
 
 #[test]
@@ -191,6 +408,7 @@ fn a_breaker_that_opened_elsewhere_is_believed_where_nothing_speaks_against_it()
     let opened = |opened, until| News::Breaker {
         chain: CHAIN,
         upstream: A,
+        group: None,
         opened: ms(opened),
         until: ms(until),
     };
@@ -291,6 +509,7 @@ fn what_does_not_exist_is_ignored() {
                 News::Breaker {
                     chain,
                     upstream,
+                    group: None,
                     opened,
                     until,
                 },

@@ -84,6 +84,8 @@ pub struct Heads {
     heights: Vec<Height>,
     max_lag_blocks: Option<u64>,
     lagging: UpstreamSet,
+    /// Those that once said that they are not in sync, and have not reported a head since their time was over.
+    unready: UpstreamSet,
     agreed: Option<Agreed>,
     /// Those whose reports reached what is agreed.
     givers: UpstreamSet,
@@ -134,6 +136,7 @@ impl Heads {
             heights: alloc::vec![Height::default(); upstreams],
             max_lag_blocks,
             lagging: UpstreamSet::EMPTY,
+            unready: UpstreamSet::EMPTY,
             agreed: None,
             givers: UpstreamSet::EMPTY,
             confirmed: false,
@@ -178,6 +181,9 @@ impl Heads {
             return Reported::default();
         };
         height.polls.ended(kind, End::Answered, at);
+        if at >= height.not_ready_until {
+            self.unready.remove(upstream);
+        }
         match kind {
             HeadKind::Newest => self.newest_reported(upstream, number, at),
             HeadKind::Safe | HeadKind::Finalized => {
@@ -314,6 +320,7 @@ impl Heads {
     pub fn mark_not_ready(&mut self, upstream: UpstreamIndex, now: Instant, span: Duration) {
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
             height.not_ready_until = now + span;
+            self.unready.insert(upstream);
         }
     }
 
@@ -330,6 +337,12 @@ impl Heads {
             return None;
         }
         self.reset(now)
+    }
+
+    /// All of whom [`Self::is_late`] may be true: nobody else need be asked about.
+    #[must_use]
+    pub const fn maybe_late(&self) -> UpstreamSet {
+        self.lagging.or(self.unready)
     }
 
     /// Is it too far behind for any call?

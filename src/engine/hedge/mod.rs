@@ -10,7 +10,8 @@
 //! little is known of the one, and not before `min_delay`. The quantile is at least the one beyond which no more calls lie than may be hedged:
 //! were more to ask, those that are early would take the share of those that are stuck. Where nothing is known, and where that time is not before the
 //! attempt's deadline, not at all. An attempt that finds out whether an upstream has come back (a breaker's probe, a
-//! trial in quarantine) is not hedged either: outrun and cancelled, it would find out nothing, again and again.
+//! trial in quarantine, one in a brownout or on probation) is not hedged either: outrun and cancelled, it would find out nothing, again and
+//! again. Nor is anything while this shard is overloaded itself.
 //!
 //! **Where to.** To an upstream of another provider that is eligible and plainly well: its breaker closed, no hold-off nor the ramp after
 //! one, no quarantine, a weight above 0; since a hedge is load that nobody needs. Never to the least bad.

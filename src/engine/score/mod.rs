@@ -20,6 +20,8 @@
 //! **What was outrun** by another attempt of its call has taken at least as long as it was waited for. Where that is longer than the mean it
 //! enters the mean as such; where it is shorter it says nothing. Health hears nothing of it either way.
 //!
+//! **Without load** an answer takes what the mean was at its lowest within the last minute or two; the ratio to that is an upstream's *stretch*.
+//!
 //! **Quantiles** are kept for the methods that are hedged, from the first question on: see [`Board::quantile`].
 //!
 //! All of it is in integers: microseconds with four bits of fraction, shares in 1/65536.
@@ -59,6 +61,13 @@ const UNKNOWN_US: u64 = 100_000;
 const MIN_HEALTH: u32 = ONE / 8;
 /// Latencies above this (an hour) are cut: the arithmetic below has room for them.
 const MAX_LATENCY_US: u64 = 3_600_000_000;
+
+/// What an answer takes without load is the lowest mean of this long, and of as long before it.
+const LOW_FOR: Duration = Duration::from_secs(60);
+/// So many fresh samples make a mean that is worth remembering as the lowest.
+const LOW_AFTER: u32 = 16;
+/// One, as a stretch.
+const STRETCH_ONE: u64 = 16;
 
 const FRACTION_BITS: u32 = 4;
 const SAMPLE: u32 = 1 << 8;
@@ -155,10 +164,52 @@ impl Share {
     }
 }
 
+/// The lowest that a mean was within the last minute or two: what an answer takes without load.
+#[derive(Clone, Copy, Debug)]
+struct Low {
+    /// In microseconds: of the minute that is on, and of the one before; 0 for none.
+    here_us: u64,
+    before_us: u64,
+    /// When the minute is over.
+    until: Instant,
+}
+
+impl Low {
+    const NONE: Self = Self {
+        here_us: 0,
+        before_us: 0,
+        until: Instant::ZERO,
+    };
+
+    fn see(&mut self, mean: &Mean, now: Instant) {
+        if mean.weight < LOW_AFTER * SAMPLE {
+            return;
+        }
+        let us = mean.us();
+        if now >= self.until {
+            self.before_us = self.here_us;
+            self.here_us = us;
+            self.until = now + LOW_FOR;
+        } else if us < self.here_us {
+            self.here_us = us;
+        }
+    }
+
+    fn us(&self) -> Option<u64> {
+        let us = if self.before_us == 0 {
+            self.here_us
+        } else {
+            self.here_us.min(self.before_us)
+        };
+        (us > 0).then_some(us)
+    }
+}
+
 /// What is known of one method on one upstream.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     latency: Mean,
+    low: Low,
     /// The mean as it was at the last answer, in microseconds; 0 for none yet.
     usual_us: u64,
     health: Share,
@@ -178,6 +229,7 @@ impl Cell {
                 run_is_slower: false,
                 run_total: 0,
             },
+            low: Low::NONE,
             usual_us: 0,
             health: Share::new(),
             in_flight: 0,
@@ -400,6 +452,7 @@ impl Board {
         cell.latency.add(sample_us, now);
         if !at_least {
             cell.usual_us = cell.latency.us();
+            cell.low.see(&cell.latency, now);
         }
         row.mean.add(sample_us, now);
     }
@@ -469,6 +522,43 @@ impl Board {
             silent_for_us: last.map_or(u64::MAX, |at| {
                 now.as_micros().saturating_sub(at.as_micros())
             }),
+        }
+    }
+
+    /// How long an upstream's answers to a method took when one last came, and when that, or a failure, was. `None` while none has come.
+    #[must_use]
+    pub fn last_took(
+        &self,
+        upstream: UpstreamIndex,
+        method: MethodId,
+    ) -> Option<(Duration, Instant)> {
+        let row = self.rows.get(method.index())?.as_ref()?;
+        let cell = row.cells.get(upstream.as_usize())?;
+        (cell.usual_us > 0).then(|| (Duration::from_micros(cell.usual_us), cell.health.at))
+    }
+
+    /// How long an upstream's answers to a method take now, in sixteenths of what they took at their best within the last minute or two; 16
+    /// where too little is known.
+    #[must_use]
+    pub fn stretch(&self, upstream: UpstreamIndex, method: MethodId) -> u32 {
+        let row = self.rows.get(method.index()).and_then(Option::as_ref);
+        let cell = row.and_then(|row| row.cells.get(upstream.as_usize()));
+        let ratio = cell.and_then(|cell| {
+            let low_us = cell.low.us()?;
+            (cell.latency.us() * STRETCH_ONE).checked_div(low_us)
+        });
+        ratio.map_or(STRETCH_ONE as u32, |ratio| {
+            u32::try_from(ratio).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// What an upstream's answers take now is what they take, for every method: it is slow, and not for its load.
+    pub fn is_usual(&mut self, upstream: UpstreamIndex, now: Instant) {
+        for row in self.rows.iter_mut().flatten() {
+            if let Some(cell) = row.cells.get_mut(upstream.as_usize()) {
+                cell.low = Low::NONE;
+                cell.low.see(&cell.latency, now);
+            }
         }
     }
 

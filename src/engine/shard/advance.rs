@@ -25,6 +25,10 @@ const LEAST_BAD_COST: u32 = 2;
 impl Shard {
     pub(super) fn attempt_first(&mut self, call: &mut Call, now: Instant) {
         match self.choose(call, true, now) {
+            Ok(choice) if self.is_hopeless(call, &choice, now) => {
+                let fault = Fault::unsent(FaultClass::DeadlineExceeded, "cannot_finish");
+                self.emit(call, fault, now);
+            }
             Ok(choice) => {
                 self.dispatch_choice(call, &choice, Purpose::First, now);
                 self.arm(call, choice.least_bad.is_some(), now);
@@ -86,6 +90,7 @@ impl Shard {
             .chain(call.request.chain)
             .is_some_and(|chain| chain.is_panicking(now));
         match self.choose(call, panicking, now) {
+            Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
             Ok(choice) => self.move_on(call, &choice, fault, now),
             Err(_) => self.pause(call, now),
         }
@@ -94,7 +99,7 @@ impl Shard {
     fn move_on(&mut self, call: &mut Call, choice: &Choice, fault: &Fault, now: Instant) {
         let (purpose, cost) = if is_rerouted(fault.class) {
             (Purpose::Reroute, 0)
-        } else if choice.least_bad.is_some() {
+        } else if choice.is_out() {
             (Purpose::Retry, LEAST_BAD_COST)
         } else {
             (Purpose::Retry, 1)
@@ -131,8 +136,10 @@ impl Shard {
         let may_return = call.may_return.minus(call.returned);
         let target = self.chain(call.request.chain).and_then(|chain| {
             let panicking = chain.is_panicking(now);
-            let admits =
-                |index| chain.admits(index, now) || panicking && chain.admits_least_bad(index, now);
+            let admits = |index| {
+                chain.admits(index, call.group, now)
+                    || panicking && chain.admits_least_bad(index, now)
+            };
             may_return.iter().find(|&index| admits(index))
         });
         match target {
@@ -206,8 +213,8 @@ impl Shard {
         let limit = state
             .upstream(index)
             .map(|upstream| upstream.config.timeout);
-        let forced = !state.admits(index, now);
-        let permits = state.admit(index, method, now, &mut |kind| {
+        let forced = !state.admits(index, call.group, now);
+        let permits = state.admit(index, method, call.group, now, &mut |kind| {
             self.notes.push(now, chain, kind)
         });
         let reserved = if self.metered {
@@ -237,6 +244,7 @@ impl Shard {
             breaker: permits.breaker,
             throttle: permits.throttle,
             quarantined: permits.quarantined,
+            on_trial: permits.on_trial,
             expected_us: micros(estimate.latency_us),
             usual_us: micros(estimate.usual_us),
             account,

@@ -4,14 +4,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::ban::Bans;
-use crate::breaker::{self, Breaker};
+use crate::breaker::{self, Breakers, Changes, State};
 use crate::chain::ChainId;
 use crate::config::{ChainConfig, MethodPolicy, UpstreamConfig};
 use crate::head::{HeadKind, Heads, Reported};
 use crate::hedge::Hedges;
 use crate::index::{PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
-use crate::method::MethodId;
+use crate::learned::Lessons;
+use crate::limit::Limiter;
+use crate::method::{MethodGroup, MethodId};
 use crate::note::NoteKind;
+use crate::probation::{Probation, Ramp};
 use crate::quarantine::{Cause, Quarantine};
 use crate::rng::Rng;
 use crate::score::Board;
@@ -27,10 +30,15 @@ use super::spend::{Saving, Tariff};
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) config: UpstreamConfig,
-    pub(super) breaker: Breaker,
+    pub(super) breakers: Breakers,
     pub(super) throttle: Throttle,
     pub(super) quarantine: Quarantine,
+    pub(super) probation: Probation,
+    pub(super) limiter: Limiter,
     pub(super) bans: Bans,
+    pub(super) lessons: Lessons,
+    /// What is left of its share: a call each [`thin::WHOLE`](super::thin::WHOLE).
+    pub(super) credit: u32,
     /// When it last said anything.
     pub(super) heard: Instant,
 }
@@ -57,6 +65,44 @@ impl Ranker {
             cap,
             strategy,
         }
+    }
+}
+
+impl Upstream {
+    fn new(config: UpstreamConfig) -> Self {
+        let mut probation = Probation::new();
+        if config.slow_start {
+            probation.begin(Ramp::New, Instant::ZERO);
+        }
+        Self {
+            breakers: Breakers::new(config.breaker),
+            throttle: Throttle::new(),
+            quarantine: Quarantine::new(),
+            probation,
+            limiter: Limiter::new(config.limiter),
+            bans: Bans::new(),
+            lessons: Lessons::new(),
+            credit: 0,
+            heard: Instant::ZERO,
+            config,
+        }
+    }
+
+    /// Nothing at all is held against it, and nothing is counted that an answer would change.
+    fn is_plain(&self, now: Instant) -> bool {
+        self.breakers.are_closed()
+            && self.throttle.is_free()
+            && self.quarantine.is_clean()
+            && !self.probation.is_on()
+            && self.limiter.is_free(now)
+            && self.bans.is_empty(now)
+            && self.lessons.is_empty(now)
+    }
+
+    /// It has not its whole share, in some kind of work.
+    fn is_thinned(&self) -> bool {
+        let in_brownout = |group| self.breakers.group(group) == State::Brownout;
+        self.probation.is_on() || MethodGroup::ALL.into_iter().any(in_brownout)
     }
 }
 
@@ -90,6 +136,16 @@ pub(super) struct Chain {
     pub(super) spent: UpstreamSet,
     /// By method: who is never sent it.
     denied: Box<[UpstreamSet]>,
+    /// Against whom nothing at all is held ([`Upstream::is_plain`]): they need not be looked at one by one. Whoever changes a policy's state
+    /// calls [`Self::refresh`].
+    pub(super) plain: UpstreamSet,
+    /// Who has not his whole share.
+    pub(super) thinned: UpstreamSet,
+    /// So much of the calls, per thousand, may be repeated on account of brownouts.
+    pub(super) retry_permille: u32,
+    pub(super) panic_permille: u32,
+    /// Too few are well, as was noted last.
+    panics: bool,
     /// Reused for every ranking.
     pub(super) candidates: Vec<Candidate>,
     /// The strategies' draws, apart from all others.
@@ -102,11 +158,18 @@ pub(super) struct Permits {
     pub(super) breaker: breaker::Permit,
     pub(super) throttle: throttle::Permit,
     pub(super) quarantined: bool,
+    /// It finds out how an upstream does that has not its whole share.
+    pub(super) on_trial: bool,
 }
 
 impl Chain {
     /// The configuration was checked, or has no upstream.
-    pub(super) fn new(config: ChainConfig, tariffs: Box<[Tariff]>, rng: Rng) -> Self {
+    pub(super) fn new(
+        config: ChainConfig,
+        tariffs: Box<[Tariff]>,
+        retry_permille: u32,
+        rng: Rng,
+    ) -> Self {
         let count = config.upstreams.len();
         let specs = config.strategies.iter();
         let rankers: Vec<_> = specs
@@ -116,7 +179,7 @@ impl Chain {
         let extra = races
             .clone()
             .map(|race| race.map(|race| race.max_extra_permille));
-        Self {
+        let mut chain = Self {
             chain_id: config.chain_id,
             hedges: Hedges::new(&config.upstreams, &config.policies, extra),
             policies: config.policies,
@@ -134,21 +197,19 @@ impl Chain {
             drained: UpstreamSet::EMPTY,
             spent: UpstreamSet::EMPTY,
             denied: denied(&config.upstreams),
+            plain: UpstreamSet::EMPTY,
+            thinned: UpstreamSet::EMPTY,
+            retry_permille: retry_permille / 2,
+            panic_permille: config.panic_permille,
+            panics: false,
             candidates: Vec::with_capacity(count),
             rng,
-            upstreams: config
-                .upstreams
-                .into_iter()
-                .map(|config| Upstream {
-                    breaker: Breaker::new(config.breaker),
-                    throttle: Throttle::new(),
-                    quarantine: Quarantine::new(),
-                    bans: Bans::new(),
-                    heard: Instant::ZERO,
-                    config,
-                })
-                .collect(),
+            upstreams: config.upstreams.into_iter().map(Upstream::new).collect(),
+        };
+        for position in 0..count as u16 {
+            chain.refresh(UpstreamIndex(position), Instant::ZERO);
         }
+        chain
     }
 
     /// The policy of that index, else the default one.
@@ -194,11 +255,57 @@ impl Chain {
         self.upstreams.get(index.as_usize())
     }
 
+    /// A policy of this upstream may have changed its state: the sets are set right.
+    pub(super) fn refresh(&mut self, index: UpstreamIndex, now: Instant) {
+        let Some(upstream) = self.upstreams.get(index.as_usize()) else {
+            return;
+        };
+        self.plain.set(index, upstream.is_plain(now));
+        self.thinned.set(index, upstream.is_thinned());
+    }
+
+    /// Nobody is in the sets of whom it is not true, and nobody is missing from who has not his whole share. Those that are plain and not
+    /// known to be are only looked at in vain.
+    #[cfg(test)]
+    pub(super) fn assert_sets(&self, now: Instant) {
+        for (position, upstream) in self.upstreams.iter().enumerate() {
+            let index = UpstreamIndex(position as u16);
+            let plain = self.plain.contains(index);
+            assert!(
+                !plain || upstream.is_plain(now),
+                "{index:?} is called plain"
+            );
+            assert_eq!(self.thinned.contains(index), upstream.is_thinned());
+            let groups = MethodGroup::ALL.into_iter();
+            let admitted = upstream.throttle.admits(now)
+                && upstream.quarantine.admits(now)
+                && groups
+                    .into_iter()
+                    .all(|group| upstream.breakers.admits(group, now));
+            assert!(!plain || admitted, "{index:?} is plain and not admitted");
+        }
+    }
+
+    /// Has it begun, or ended, that too few are well? To be asked when a policy's state has changed.
+    pub(super) fn panic_turned(&mut self, now: Instant) -> Option<NoteKind> {
+        let (well, of) = (self.well(now), self.upstreams.len());
+        let panics = self.is_too_few(well);
+        if core::mem::replace(&mut self.panics, panics) == panics {
+            return None;
+        }
+        Some(NoteKind::Panic {
+            began: panics,
+            well: well as u8,
+            of: of as u8,
+        })
+    }
+
     /// Counts an attempt in with every policy.
     pub(super) fn admit(
         &mut self,
         index: UpstreamIndex,
         method: MethodId,
+        group: MethodGroup,
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Permits {
@@ -206,23 +313,24 @@ impl Chain {
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Permits::default();
         };
-        let (breaker, change) = upstream.breaker.admit(now);
-        if let Some((from, to)) = change {
-            note(NoteKind::Breaker {
-                upstream: index,
-                from,
-                to,
-            });
-        }
+        upstream.limiter.started(now);
+        let (breaker, changes) = upstream.breakers.admit(group, now);
         let (throttle, returns) = upstream.throttle.admit(now);
-        if returns {
-            note(NoteKind::HoldOffEnded { upstream: index });
-        }
-        Permits {
+        let permits = Permits {
             breaker,
             throttle,
             quarantined: upstream.quarantine.admit(),
+            on_trial: self.thinned.contains(index),
+        };
+        if changes.any() {
+            for kind in breaker_notes(index, group, changes).into_iter().flatten() {
+                note(kind);
+            }
         }
+        if returns {
+            note(NoteKind::HoldOffEnded { upstream: index });
+        }
+        permits
     }
 
     /// Takes in a check beside the traffic.
@@ -271,9 +379,13 @@ impl Chain {
             return Reported::default();
         };
         if self.chain_id.is_none_or(|wanted| wanted == seen) {
-            upstream.breaker.checked_well(now);
+            upstream.breakers.checked_well(now);
             if upstream.quarantine.right_chain() {
                 note(NoteKind::Released { upstream: index });
+                if upstream.probation.begin(Ramp::Released, now) {
+                    note(NoteKind::ProbationBegan { upstream: index });
+                }
+                self.turned(index, now, note);
             }
             return Reported::default();
         }
@@ -299,11 +411,25 @@ impl Chain {
             cause: Cause::WrongChain,
             until: Instant::NEVER,
         });
+        self.turned(index, now, note);
         let reset = self.heads.disown(index, now);
         self.note_reset(reset, note);
         Reported {
             agreed: reset.is_some(),
             ..Reported::default()
+        }
+    }
+
+    /// A policy's state has changed: the sets and the panic follow.
+    pub(super) fn turned(
+        &mut self,
+        index: UpstreamIndex,
+        now: Instant,
+        note: &mut impl FnMut(NoteKind),
+    ) {
+        self.refresh(index, now);
+        if let Some(kind) = self.panic_turned(now) {
+            note(kind);
         }
     }
 
@@ -319,7 +445,7 @@ impl Chain {
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Reported::default();
         };
-        upstream.breaker.checked_well(now);
+        upstream.breakers.checked_well(now);
         if self.is_foreign(index) {
             self.heads.unanswered(index, kind, false, now);
             return Reported::default();
@@ -349,13 +475,8 @@ impl Chain {
     }
 
     pub(super) fn set_reachable(&mut self, index: UpstreamIndex, reachable: bool) {
-        if index.as_usize() >= self.upstreams.len() {
-            return;
-        }
-        if reachable {
-            self.reachable.insert(index);
-        } else {
-            self.reachable.remove(index);
+        if index.as_usize() < self.upstreams.len() {
+            self.reachable.set(index, reachable);
         }
     }
 
@@ -394,4 +515,24 @@ fn identities(upstreams: &[UpstreamConfig]) -> Box<[u64]> {
         identity => identity,
     };
     named.map(name).collect()
+}
+
+/// What is noted of breakers that changed.
+pub(super) fn breaker_notes(
+    upstream: UpstreamIndex,
+    group: MethodGroup,
+    changes: Changes,
+) -> [Option<NoteKind>; 2] {
+    let noted = |change: Option<breaker::Change>, group| {
+        change.map(|(from, to)| NoteKind::Breaker {
+            upstream,
+            group,
+            from,
+            to,
+        })
+    };
+    [
+        noted(changes.whole, None),
+        noted(changes.group, Some(group)),
+    ]
 }

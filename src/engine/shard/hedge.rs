@@ -6,7 +6,7 @@ use crate::call::{Attempt, Call, MAX_LIVE_ATTEMPTS};
 use crate::config::HedgeConfig;
 use crate::hedge;
 use crate::index::{ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex};
-use crate::method::MethodId;
+use crate::method::{MethodGroup, MethodId};
 use crate::note::{NoteKind, Purpose};
 use crate::strategy::Race;
 use crate::time::Instant;
@@ -79,6 +79,10 @@ impl Shard {
     /// The first attempt has taken unusually long: sends the call to a second upstream, if one is well and the budget allows it.
     pub(super) fn hedge(&mut self, call: &mut Call, now: Instant) {
         call.hedge_at = Instant::NEVER;
+        if self.shedder.is_waiting() {
+            // There is no work here to spare for more of it.
+            return;
+        }
         // The first, or what replaced its dead connection.
         let waiting = call.attempts().find(|attempt| attempt.live);
         if waiting.is_none_or(finds_out) {
@@ -154,7 +158,11 @@ impl Chain {
         let strangers = out.fold(candidates, |rest, attempt| {
             rest.and(self.hedges.strangers(attempt.upstream))
         });
-        let well = self.having(strangers, |_, upstream| upstream.is_plainly_well());
+        let plain = self.plain;
+        let well = self.having(strangers, |index, upstream| {
+            upstream.config.weight > 0
+                && (plain.contains(index) || upstream.is_plainly_well(call.group))
+        });
         let choice = self.choose_among(call, well, left_out, now)?;
         Some(Choice {
             candidates: candidates.minus(choice.left_out.all()),
@@ -171,17 +179,17 @@ impl Chain {
 }
 
 impl Upstream {
-    /// No breaker, hold-off or quarantine is at work, not even one that would let an attempt through to find out; and it is no upstream of
-    /// last resort.
-    fn is_plainly_well(&self) -> bool {
-        self.config.weight > 0
-            && self.breaker.state() == State::Closed
+    /// No breaker for this kind of work, hold-off, quarantine or probation is at work, not even one that would let an attempt through to find
+    /// out.
+    fn is_plainly_well(&self, group: MethodGroup) -> bool {
+        self.breakers.state(group) == State::Closed
             && self.throttle.is_free()
             && self.quarantine.state().is_none()
+            && !self.probation.is_on()
     }
 }
 
 /// Does the attempt find out whether its upstream has come back? Outrun, it would find out nothing, and the next one would be sent to find out again.
 const fn finds_out(attempt: &Attempt) -> bool {
-    attempt.breaker.is_probe() || attempt.quarantined
+    attempt.breaker.is_probe() || attempt.quarantined || attempt.on_trial
 }

@@ -1,16 +1,21 @@
 //! Everything that one core decides: the policies of every chain, wired together. It has no socket, clock or thread; a driver
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
-//! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `hedge` (when it is sent to others as well), `silence` (when waiting is in vain), `spend`
-//! (what calls cost and accounts allow), `regions` (who is too far away), `chain` (one chain's state), `heads` (how far it has come), `news` (what
-//! shards tell each other), `view` (what others may see).
+//! The verbs are here; what they need is beside them: `eligible` (who may be sent a call), `thin` (who has had its share), `regions` (who is too
+//! far away), `select` (who is chosen), `settle` (what an attempt's end teaches), `learn` (what an upstream takes), `accounts` (who shares a
+//! bill), `spend` (what calls cost and accounts allow), `advance` (what a call does next), `hedge` (when it is sent to others as well), `silence`
+//! (when waiting is in vain), `overload` (whom this shard refuses, and what cannot be done in time), `chain` (one chain's state), `heads` (how
+//! far it has come), `news` (what shards tell each other), `view` (what others may see).
 
+mod accounts;
 mod advance;
 mod chain;
+mod eligible;
 mod heads;
 mod hedge;
+mod learn;
 mod news;
+mod overload;
 mod regions;
 mod select;
 mod settle;
@@ -18,6 +23,7 @@ mod silence;
 mod spend;
 #[cfg(test)]
 mod tests;
+mod thin;
 mod view;
 
 pub use view::UpstreamView;
@@ -35,8 +41,10 @@ use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
 use crate::note::{Note, NoteKind, Notes, Purpose};
 use crate::retry::Budget;
 use crate::rng::Rng;
+use crate::shed::Shedder;
 use crate::time::Instant;
 
+use accounts::Sharers;
 use chain::Chain;
 
 /// What a check beside the traffic found.
@@ -69,10 +77,13 @@ pub struct Shard {
     notes: Notes,
     outbox: Outbox,
     accounts: Accounts,
+    /// Who shares an account, and so a throttle.
+    sharers: Sharers,
     /// Do prices or limits matter on any chain?
     metered: bool,
     /// Room for later attempts, of calls that are over.
     spare: Vec<Vec<Attempt>>,
+    shedder: Shedder,
     calls: u64,
     live_calls: u64,
 }
@@ -94,15 +105,17 @@ impl Shard {
                 accounts.add(*account, now);
             }
         }
+        let retry_permille = config.retry_budget.permille_of_calls;
         let configured = accounts.len();
         let mut chain = |mut chain: ChainConfig| {
             if chain.check().is_err() {
                 chain.upstreams.clear();
             }
             let tariffs = spend::tariffs(&chain, &mut accounts, configured, now);
-            Chain::new(chain, tariffs, rng.fork(1))
+            Chain::new(chain, tariffs, retry_permille, rng.fork(1))
         };
         let chains: Vec<Chain> = config.chains.into_iter().map(&mut chain).collect();
+        let sharers = Sharers::new(&chains);
         let upstreams = chains.iter().map(|chain| chain.upstreams.len());
         let outbox = Outbox::new(upstreams, accounts.len());
         Self {
@@ -113,7 +126,9 @@ impl Shard {
             outbox,
             metered: !accounts.is_empty(),
             accounts,
+            sharers,
             spare: Vec::new(),
+            shedder: Shedder::new(config.shedding),
             calls: 0,
             live_calls: 0,
         }
@@ -139,6 +154,9 @@ impl Shard {
     fn begin_counted(&mut self, now: Instant, request: Request) -> Call {
         self.calls += 1;
         self.live_calls += 1;
+        if self.shedder.may_refuse(self.live_calls - 1) && self.sheds(&request, now) {
+            return self.shed(request, now);
+        }
         let policy = self
             .chain(request.chain)
             .map(|chain| chain.policy(request.policy));
@@ -329,10 +347,9 @@ impl Shard {
         call.replaced_connection = true;
         call.attempts_allowed += 1;
         self.settle_stale(call, id, &attempt, &fault, now);
-        let others = self
+        let has_others = self
             .chain(call.request.chain)
-            .map(|chain| chain.eligible(call, now).0);
-        let has_others = others.is_some_and(|others| !others.is_empty());
+            .is_some_and(|chain| chain.can_go_elsewhere(call, now));
         self.dispatch(call, attempt.upstream, Purpose::Fresh, has_others, now);
     }
 
@@ -342,6 +359,6 @@ impl Shard {
         let upstream = call.upstream_of(id);
         chain
             .zip(upstream)
-            .is_some_and(|(chain, upstream)| chain.admits(upstream, now))
+            .is_some_and(|(chain, upstream)| chain.admits(upstream, call.group, now))
     }
 }

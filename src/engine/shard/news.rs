@@ -1,11 +1,14 @@
 //! What this shard tells the others, and what it believes of what they tell. Only what it found out itself is told, so nothing goes round.
 
 use crate::account::REPLY_AFTER;
+use crate::ban::Ban;
 use crate::breaker::State;
 use crate::gossip::{Key, News};
 use crate::head::{Agreed, HeadKind};
 use crate::index::{ChainIndex, UpstreamIndex};
+use crate::method::MethodId;
 use crate::note::NoteKind;
+use crate::quarantine::Cause;
 use crate::time::Instant;
 
 use super::Shard;
@@ -70,21 +73,53 @@ impl Shard {
             }
             News::Breaker {
                 upstream,
+                group,
                 opened,
                 until,
                 ..
             } => self.member(chain, upstream).and_then(|member| {
-                let (from, to) = member.breaker.adopt(opened, until, now)?;
-                Some(NoteKind::Breaker { upstream, from, to })
+                let (from, to) = member.breakers.adopt(group, opened, until, now)?;
+                Some(NoteKind::Breaker {
+                    upstream,
+                    group,
+                    from,
+                    to,
+                })
             }),
             News::HoldOff {
                 upstream,
                 floor,
                 until,
                 ..
+            } => self.hear_hold_off(chain, upstream, (floor, until), now),
+            News::Quarantine {
+                upstream,
+                cause,
+                began,
+                until,
+                ..
             } => self.member(chain, upstream).and_then(|member| {
-                let until = member.throttle.adopt(floor, until, now)?;
-                Some(NoteKind::HoldOffBegan { upstream, until })
+                // It has answered here since: then this shard knows better.
+                let answered = member.breakers.succeeded() >= began;
+                let until = (!answered).then(|| member.quarantine.adopt(cause, until, now))??;
+                Some(NoteKind::Quarantined {
+                    upstream,
+                    cause,
+                    until,
+                })
+            }),
+            News::Ban {
+                upstream,
+                method,
+                at,
+                until,
+                ..
+            } => self.hear_ban(chain, upstream, method, Ban { at, until }, now),
+            News::Learned {
+                upstream, what, at, ..
+            } => self.member(chain, upstream).and_then(|member| {
+                let is_news = member.lessons.take(what, at.min(now));
+                is_news.then_some(NoteKind::Learned { upstream, what })
             }),
             News::Score {
                 upstream, digest, ..
@@ -98,6 +133,10 @@ impl Shard {
         };
         if let Some(kind) = noted {
             self.note(now, chain, kind);
+            let upstream = news.upstream();
+            if let Some((state, upstream)) = self.chains.get_mut(chain.as_usize()).zip(upstream) {
+                state.turned(upstream, now, &mut |kind| self.notes.push(now, chain, kind));
+            }
         }
     }
 
@@ -115,6 +154,42 @@ impl Shard {
         }
     }
 
+    fn hear_hold_off(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        (floor, until): (Instant, Instant),
+        now: Instant,
+    ) -> Option<NoteKind> {
+        let began = self
+            .member(chain, upstream)?
+            .throttle
+            .adopt(floor, until, now);
+        self.hold_account(chain, upstream, now);
+        began.map(|until| NoteKind::HoldOffBegan { upstream, until })
+    }
+
+    fn hear_ban(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        method: MethodId,
+        told: Ban,
+        now: Instant,
+    ) -> Option<NoteKind> {
+        let member = self.member(chain, upstream)?;
+        let told = Ban {
+            at: told.at.min(now),
+            ..told
+        };
+        let is_news = member.bans.take(method, told) && told.until > now;
+        is_news.then_some(NoteKind::Banned {
+            upstream,
+            method,
+            until: told.until,
+        })
+    }
+
     fn hear_head(
         &mut self,
         chain: ChainIndex,
@@ -129,7 +204,7 @@ impl Shard {
         state
             .upstreams
             .get_mut(upstream.as_usize())?
-            .breaker
+            .breakers
             .checked_well(at);
         crossed.map(|crossed| NoteKind::Lagging {
             upstream,
@@ -138,7 +213,11 @@ impl Shard {
         })
     }
 
-    fn member(&mut self, chain: ChainIndex, upstream: UpstreamIndex) -> Option<&mut Upstream> {
+    pub(super) fn member(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+    ) -> Option<&mut Upstream> {
         let state = self.chains.get_mut(chain.as_usize())?;
         state.upstreams.get_mut(upstream.as_usize())
     }
@@ -169,20 +248,53 @@ impl Shard {
                     at,
                 })
             }
-            Key::Breaker(chain, upstream) => {
-                let breaker = &self.chain(chain)?.upstream(upstream)?.breaker;
-                let open = breaker.state() == State::Open;
-                let (opened, until) = breaker.opening();
-                open.then_some(News::Breaker {
+            Key::Breaker(chain, upstream, group) => {
+                let breakers = &self.chain(chain)?.upstream(upstream)?.breakers;
+                let state = group.map_or(breakers.whole(), |group| breakers.group(group));
+                let (opened, until) = breakers.opening(group);
+                (state == State::Open).then_some(News::Breaker {
                     chain,
                     upstream,
+                    group,
                     opened,
                     until,
                 })
             }
+            Key::Quarantine(chain, upstream) => {
+                let quarantine = &self.chain(chain)?.upstream(upstream)?.quarantine;
+                let (cause, until) = quarantine.state()?;
+                (cause != Cause::WrongChain).then_some(News::Quarantine {
+                    chain,
+                    upstream,
+                    cause,
+                    began: quarantine.began(),
+                    until,
+                })
+            }
+            Key::Ban(chain, upstream, method) => {
+                let ban = self.chain(chain)?.upstream(upstream)?.bans.read(method)?;
+                Some(News::Ban {
+                    chain,
+                    upstream,
+                    method,
+                    at: ban.at,
+                    until: ban.until,
+                })
+            }
+            Key::Learned(chain, upstream, register) => {
+                let lessons = &self.chain(chain)?.upstream(upstream)?.lessons;
+                let (what, at) = lessons.read(usize::from(register))?;
+                Some(News::Learned {
+                    chain,
+                    upstream,
+                    what,
+                    at,
+                })
+            }
             Key::HoldOff(chain, upstream) => {
                 let throttle = &self.chain(chain)?.upstream(upstream)?.throttle;
-                throttle.held_until().map(|until| News::HoldOff {
+                // Whoever is held for its account's sake alone is held by each shard for the two that are.
+                throttle.held_itself().map(|until| News::HoldOff {
                     chain,
                     upstream,
                     floor: throttle.floor(),

@@ -1,17 +1,14 @@
-//! Who is eligible for a call, who is chosen, and when nobody is, who is the least bad. It reads every policy and changes
-//! none but the strategy's turns.
+//! Who of the eligible is chosen, and when nobody is eligible, who is the least bad. It changes nothing but the strategy's turns and
+//! the credit of those that have not their whole share.
 
-use crate::block::Height;
 use crate::call::Call;
 use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
-use crate::head::HeadKind;
 use crate::index::{UpstreamIndex, UpstreamSet};
 use crate::method::Effect;
-use crate::protocol::ProtocolSet;
 use crate::strategy::{Candidate, Context, Reason};
 use crate::time::Instant;
 
-use super::chain::{Chain, Upstream};
+use super::chain::Chain;
 use super::regions;
 use super::spend::Saving;
 
@@ -27,129 +24,56 @@ pub(super) struct Choice {
     pub(super) has_others: bool,
 }
 
+impl Choice {
+    /// Is it one that is out, sent to for want of a better one?
+    pub(super) fn is_out(&self) -> bool {
+        self.least_bad
+            .is_some_and(|least_bad| least_bad != LeastBad::Saturated)
+    }
+}
+
 impl Chain {
-    /// Everyone who may be sent the call, and why the others may not.
-    pub(super) fn eligible(&self, call: &Call, now: Instant) -> (UpstreamSet, LeftOut) {
-        let request = &call.request;
-        let mut rest = self.all;
-        let mut left_out = LeftOut::default();
-        self.keep_away(call, &mut rest, &mut left_out);
-        for (position, upstream) in self.upstreams.iter().enumerate() {
-            let index = UpstreamIndex(position as u16);
-            if rest.contains(index)
-                && let Some(why) = self.why_left_out(call, index, upstream, now)
-            {
-                rest.remove(index);
-                left_out.add(why, index);
-            }
-        }
-        // One that has not come so far answers with the past, or not at all; but where nobody else is left, whoever came closest
-        // is asked: its last report is some time old.
-        if request.height != Height::Any {
-            let mut short = self.having(rest, |index, _| {
-                self.heads.falls_short(index, request.height)
-            });
-            if rest.minus(short).is_empty() {
-                let newest = |index| self.heads.known(index, HeadKind::Newest);
-                let closest = rest.iter().filter_map(newest).max();
-                short = self.having(rest, |index, _| newest(index) < closest);
-            }
-            left_out.take(LeftOutBy::Lagging, &mut rest, short);
-        }
-        // A call with an effect is a probe only where nobody else could take it: what it finds out may cost the client a
-        // doubt, but a client that does nothing else than write must not be left with the upstreams that are down.
-        if request.effect != Effect::None {
-            let waiting = self.having(rest, |_, upstream| upstream.breaker.wants_probe(now));
-            if !rest.minus(waiting).is_empty() {
-                left_out.take(LeftOutBy::BreakerOpen, &mut rest, waiting);
-            }
-        }
-        (rest, left_out)
-    }
-
-    /// The reasons that are known as sets, in the order of [`LeftOutBy`]. For most calls all of them are empty.
-    fn keep_away(&self, call: &Call, rest: &mut UpstreamSet, left_out: &mut LeftOut) {
-        let request = &call.request;
-        let excluded = request.excluded.or(self.denied(request.method));
-        let unused = self.all.minus(self.reachable);
-        let out = excluded
-            .or(call.tried)
-            .or(unused)
-            .or(self.drained)
-            .or(self.spent);
-        let anybody = request.pinned.is_none() && request.protocols == ProtocolSet::ANY;
-        if out.is_empty() && anybody {
-            return;
-        }
-        left_out.take(LeftOutBy::Excluded, rest, excluded);
-        if let Some(pinned) = request.pinned {
-            let others = self.all.minus(UpstreamSet::only(pinned));
-            left_out.take(LeftOutBy::Pinned, rest, others);
-        }
-        if !anybody {
-            let speechless = self.having(*rest, |_, upstream| {
-                !upstream.config.protocols.meets(request.protocols)
-            });
-            left_out.take(LeftOutBy::Protocol, rest, speechless);
-        }
-        left_out.take(LeftOutBy::AlreadyTried, rest, call.tried);
-        left_out.take(LeftOutBy::NoAddress, rest, unused);
-        left_out.take(LeftOutBy::Drained, rest, self.drained);
-        left_out.take(LeftOutBy::Quota, rest, self.spent);
-    }
-
-    /// The first of the other reasons that applies, in the order of [`LeftOutBy`].
-    fn why_left_out(
-        &self,
-        call: &Call,
-        index: UpstreamIndex,
-        upstream: &Upstream,
-        now: Instant,
-    ) -> Option<LeftOutBy> {
-        let request = &call.request;
-        if !upstream.quarantine.admits(now) {
-            Some(LeftOutBy::Quarantined)
-        } else if !upstream.throttle.admits(now) {
-            Some(LeftOutBy::HoldOff)
-        } else if !upstream.breaker.admits(now) {
-            Some(LeftOutBy::BreakerOpen)
-        } else if upstream.bans.contains(request.method, now) {
-            Some(LeftOutBy::Banned)
-        } else if self.heads.is_late(index, now) {
-            Some(LeftOutBy::Lagging)
-        } else {
-            None
-        }
-    }
-
-    /// Chooses among the eligible; among the least bad if there are none and `any` allows it.
+    /// Chooses among the eligible; among those that have enough if there are none; and among the least bad, if there are none of those either and
+    /// `any` allows it.
     pub(super) fn choose(
         &mut self,
         call: &Call,
         any: bool,
         now: Instant,
     ) -> Result<Choice, LeftOut> {
-        let (candidates, left_out) = self.eligible(call, now);
-        if !candidates.is_empty() {
-            return self
-                .choose_among(call, candidates, left_out, now)
-                .ok_or(left_out);
+        let (eligible, mut left_out) = self.eligible(call, now);
+        if eligible.is_empty() {
+            return self.choose_least_bad(call, left_out, any, now);
         }
-        let Some((set, least_bad)) = any.then(|| self.least_bad(call, &left_out, now)).flatten()
-        else {
-            return Err(left_out);
-        };
+        let mut whole = eligible;
+        let out = self.thin(eligible, call.group, call.request.effect);
+        left_out.take(LeftOutBy::BreakerOpen, &mut whole, out);
+        let choice = self.choose_among(call, whole, left_out, now);
+        choice.ok_or(left_out).map(|choice| Choice {
+            has_others: eligible.len() > 1,
+            ..choice
+        })
+    }
+
+    fn choose_least_bad(
+        &mut self,
+        call: &Call,
+        left_out: LeftOut,
+        any: bool,
+        now: Instant,
+    ) -> Result<Choice, LeftOut> {
+        let (set, least_bad) = self
+            .least_bad(call, &left_out, any, now)
+            .ok_or(left_out)?;
         // They are out already: nothing more leaves them out.
-        let chosen = self.rank(call, set, None, now);
-        chosen.map_or(Err(left_out), |(upstream, reason)| {
-            Ok(Choice {
-                upstream,
-                reason,
-                candidates: UpstreamSet::EMPTY,
-                left_out,
-                least_bad: Some(least_bad),
-                has_others: false,
-            })
+        let (upstream, reason) = self.rank(call, set, None, now).ok_or(left_out)?;
+        Ok(Choice {
+            upstream,
+            reason,
+            candidates: UpstreamSet::EMPTY,
+            left_out,
+            least_bad: Some(least_bad),
+            has_others: least_bad == LeastBad::Saturated && set.len() > 1,
         })
     }
 
@@ -172,50 +96,29 @@ impl Chain {
         })
     }
 
-    /// At least half of the chain's upstreams are out for their health: then a retry may go to one that is out, too, since little
-    /// is left to protect and one that has come back is worth finding (Envoy's panic threshold, for small pools).
-    pub(super) fn is_panicking(&self, now: Instant) -> bool {
-        let well = self.having(self.reachable, |index, _| self.admits(index, now));
-        2 * well.len() <= self.upstreams.len()
-    }
-
-    /// Would its breaker, its hold-off and its quarantine admit an attempt now, and is it neither drained nor its account spent?
-    pub(super) fn admits(&self, index: UpstreamIndex, now: Instant) -> bool {
-        self.upstream(index).is_some_and(|upstream| {
-            upstream.quarantine.admits(now)
-                && upstream.throttle.admits(now)
-                && upstream.breaker.admits(now)
-        }) && !self.drained.or(self.spent).contains(index)
-    }
-
-    /// May an attempt be made there although it is out, as the least bad? Never before its own Retry-After, never on
-    /// the wrong chain, never without an address, never beyond its account's limits.
-    pub(super) fn admits_least_bad(&self, index: UpstreamIndex, now: Instant) -> bool {
-        self.reachable.minus(self.spent).contains(index)
-            && self.upstream(index).is_some_and(|upstream| {
-                upstream.throttle.admits_least_bad(now) && upstream.quarantine.admits_least_bad()
-            })
-    }
-
-    /// The earliest time at which a held-off upstream among `held` comes back.
-    pub(super) fn earliest_return(&self, held: UpstreamSet) -> Option<Instant> {
-        held.iter()
-            .filter_map(|index| self.upstream(index)?.throttle.held_until())
-            .min()
-    }
-
+    /// The next rung of the ladder of [`crate::eligibility`]. Whoever merely has enough is taken in any case: for a call to fail there must be
+    /// a better reason.
     fn least_bad(
         &self,
         call: &Call,
         left_out: &LeftOut,
+        any: bool,
         now: Instant,
     ) -> Option<(UpstreamSet, LeastBad)> {
+        let full = left_out.by(LeftOutBy::Saturated);
+        if !full.is_empty() {
+            return Some((full, LeastBad::Saturated));
+        }
+        if !any {
+            return None;
+        }
         let order = [
             (LeftOutBy::Lagging, LeastBad::Lagging),
             (LeftOutBy::Drained, LeastBad::Drained),
             (LeftOutBy::BreakerOpen, LeastBad::BreakerOpen),
             (LeftOutBy::HoldOff, LeastBad::HoldOff),
             (LeftOutBy::Banned, LeastBad::Banned),
+            (LeftOutBy::Range, LeastBad::Range),
             (LeftOutBy::Quarantined, LeastBad::Quarantined),
             (LeftOutBy::Drained, LeastBad::Drained),
         ];
@@ -230,7 +133,8 @@ impl Chain {
             .enumerate()
             .find_map(|(place, (reason, least_bad))| {
                 // "No such method" would be wrong while one that may have it only wants to be left alone for a moment.
-                if reason == LeftOutBy::Banned && somebody_is_held {
+                let says_no = matches!(reason, LeftOutBy::Banned | LeftOutBy::Range);
+                if says_no && somebody_is_held {
                     return None;
                 }
                 let is_for_the_healthy = reason == LeftOutBy::Drained && place + 1 < order.len();
@@ -242,23 +146,6 @@ impl Chain {
                 let set = self.having(all, |index, _| self.admits_least_bad(index, now));
                 (!set.is_empty()).then_some((set, least_bad))
             })
-    }
-
-    pub(super) fn having(
-        &self,
-        among: UpstreamSet,
-        is: impl Fn(UpstreamIndex, &Upstream) -> bool,
-    ) -> UpstreamSet {
-        let mut set = UpstreamSet::EMPTY;
-        for index in among.iter() {
-            if self
-                .upstream(index)
-                .is_some_and(|upstream| is(index, upstream))
-            {
-                set.insert(index);
-            }
-        }
-        set
     }
 
     pub(super) fn rank(
@@ -366,6 +253,7 @@ impl Chain {
     fn candidate(&self, call: &Call, index: UpstreamIndex, now: Instant) -> Option<Candidate> {
         let upstream = self.upstream(index)?;
         let estimate = self.board.estimate(index, call.request.method, now);
+        let is_plain = self.plain.contains(index);
         Some(Candidate {
             upstream: index,
             priority: upstream.config.priority,
@@ -375,7 +263,7 @@ impl Chain {
             in_flight: self.board.in_flight(index),
             silent_for_us: estimate.silent_for_us,
             promising: estimate.promising,
-            probe_due: upstream.breaker.wants_probe(now),
+            probe_due: !is_plain && upstream.breakers.wants_probe(call.group, now),
             provider: upstream.config.provider,
             latency_us: estimate.latency_us,
             health: estimate.health,

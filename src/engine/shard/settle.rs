@@ -3,18 +3,21 @@
 
 use core::time::Duration;
 
-use crate::breaker::{State, Verdict};
+use crate::breaker::{Change, Changes, State, Verdict};
 use crate::call::{Attempt, Call};
-use crate::fault::{Fault, FaultClass, SideEffect, Traits};
+use crate::fault::{Fault, FaultClass, Hint, SideEffect, Traits};
 use crate::gossip::Key;
 use crate::index::{AttemptId, UpstreamIndex};
 use crate::note::NoteKind;
-use crate::quarantine::Cause;
+use crate::probation::Ramp;
+use crate::quarantine::{Cause, Quarantine};
+use crate::rng::Rng;
 use crate::score::Sample;
 use crate::throttle::Answer;
 use crate::time::Instant;
 
 use super::Shard;
+use super::chain::{Upstream, breaker_notes};
 
 /// Where the table gives no duration for a side effect that needs one.
 const DEFAULT_SPAN: Duration = Duration::from_secs(10);
@@ -115,6 +118,7 @@ impl Shard {
         Lesson {
             verdict: match traits.breaker_weight {
                 0 => Verdict::Neutral,
+                _ if fault.class == FaultClass::Transport && !fault.sent => Verdict::Unreachable,
                 weight => Verdict::Failure(weight),
             },
             throttle: match traits.side_effect {
@@ -162,41 +166,88 @@ impl Shard {
         if lesson.works {
             chain.heads.works(index);
         }
+        let is_plain = chain.plain.contains(index);
+        let in_flight = chain.board.in_flight(index);
         let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
             return;
         };
-        let change = upstream
-            .breaker
-            .finish(attempt.breaker, lesson.verdict, now, &mut self.rng);
+        let watches =
+            matches!(lesson.sample, Sample::Answered(_)) && upstream.limiter.watches(in_flight);
+        if is_plain && lesson.works && !attempt.quarantined {
+            // Closed breakers count it, and nothing else has anything to take back.
+            upstream.breakers.finish(
+                attempt.breaker,
+                call.group,
+                lesson.verdict,
+                now,
+                &mut self.rng,
+            );
+        } else {
+            self.learn_more(call, attempt, lesson, now);
+        }
+        self.outbox.mark_score(call.request.chain, index, now);
+        if watches {
+            self.watch_limit(call, index, now);
+        }
+    }
+
+    /// What an end teaches that is no answer, or is one of an upstream against which something is held.
+    fn learn_more(&mut self, call: &Call, attempt: &Attempt, lesson: &Lesson, now: Instant) {
+        let (at, index, method) = (call.request.chain, attempt.upstream, call.request.method);
+        let Some(chain) = self.chains.get_mut(at.as_usize()) else {
+            return;
+        };
+        let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
+            return;
+        };
+        let changes = upstream.breakers.finish(
+            attempt.breaker,
+            call.group,
+            lesson.verdict,
+            now,
+            &mut self.rng,
+        );
         let held = upstream
             .throttle
             .finish(attempt.throttle, lesson.throttle, now, &mut self.rng);
         upstream.quarantine.leave(attempt.quarantined);
         let released = lesson.works && upstream.quarantine.answered();
-        if lesson.works && upstream.bans.contains(method, now) {
-            upstream.bans.remove(method);
-        }
-        self.outbox.mark_score(call.request.chain, index, now);
-        if change.is_some_and(|(_, to)| to == State::Open) {
-            self.outbox.mark(Key::Breaker(call.request.chain, index));
-        }
-        if held.is_some() {
-            self.outbox.mark(Key::HoldOff(call.request.chain, index));
-        }
+        let served_again = lesson.works && upstream.bans.remove(method, now);
+        let [began, ended] = upstream.go_on_probation(changes, released, lesson, now);
+        let of_breakers = if changes.any() {
+            breaker_notes(index, call.group, changes)
+        } else {
+            [None; 2]
+        };
         let notes = [
-            change.map(|(from, to)| NoteKind::Breaker {
-                upstream: index,
-                from,
-                to,
-            }),
             held.map(|until| NoteKind::HoldOffBegan {
                 upstream: index,
                 until,
             }),
             released.then_some(NoteKind::Released { upstream: index }),
+            began.then_some(NoteKind::ProbationBegan { upstream: index }),
+            ended.then_some(NoteKind::ProbationEnded { upstream: index }),
         ];
-        for kind in notes.into_iter().flatten() {
-            self.note(now, call.request.chain, kind);
+        for kind in of_breakers.into_iter().chain(notes).flatten() {
+            self.notes.push(now, at, kind);
+        }
+        chain.turned(index, now, &mut |kind| self.notes.push(now, at, kind));
+        let opened = |change: Option<Change>| matches!(change, Some((_, State::Open)));
+        if opened(changes.whole) {
+            self.outbox.mark(Key::Breaker(at, index, None));
+        }
+        if opened(changes.group) {
+            self.outbox.mark(Key::Breaker(at, index, Some(call.group)));
+        }
+        if served_again {
+            self.outbox.mark(Key::Ban(at, index, method));
+        }
+        if held.is_some() {
+            self.held(at, index, now);
+            self.watch_throttle(at, index, now);
+        }
+        if lesson.works {
+            self.unlearn(call, index, now);
         }
     }
 
@@ -207,52 +258,135 @@ impl Shard {
         fault: &Fault,
         now: Instant,
     ) {
-        let traits = fault.traits();
-        let span = fault.side_effect_for().unwrap_or(DEFAULT_SPAN);
-        let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) else {
-            return;
-        };
-        let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
-            return;
-        };
-        let kind = match traits.side_effect {
-            SideEffect::BanMethod => {
-                let method = call.request.method;
-                upstream
-                    .bans
-                    .insert(method, now, span)
-                    .map(|until| NoteKind::Banned {
-                        upstream: index,
-                        method,
-                        until,
-                    })
+        let at = call.request.chain;
+        let noted = match fault.traits().side_effect {
+            SideEffect::BanMethod => self.ban(call, index, fault, now),
+            SideEffect::Quarantine => self.refused(call, index, fault, now),
+            _ if fault.hint == Hint::Malformed => self.malformed(call, index, now),
+            SideEffect::LearnRange | SideEffect::MoveBounds => {
+                return self.learn_from_refusal(call, index, fault, now);
             }
             SideEffect::MarkNotReady => {
-                chain.heads.mark_not_ready(index, now, span);
-                None
+                let span = fault.side_effect_for().unwrap_or(DEFAULT_SPAN);
+                if let Some(chain) = self.chains.get_mut(at.as_usize()) {
+                    chain.heads.mark_not_ready(index, now, span);
+                }
+                return;
             }
-            SideEffect::Quarantine if !call.refused => {
-                call.refused = true;
-                let cause = if fault.class == FaultClass::Auth {
-                    Cause::Auth
-                } else {
-                    Cause::QuotaBilling
-                };
-                let longest = traits.hold_off.unwrap_or(DEFAULT_SPAN);
-                upstream
-                    .quarantine
-                    .refused(cause, longest, fault.hold_off, now, &mut self.rng)
-                    .map(|until| NoteKind::Quarantined {
-                        upstream: index,
-                        cause,
-                        until,
-                    })
-            }
-            _ => None,
+            SideEffect::None
+            | SideEffect::RaiseLatency
+            | SideEffect::HoldOff
+            | SideEffect::VerifyByHash
+            | SideEffect::Sample => return,
         };
-        if let Some(kind) = kind {
-            self.note(now, call.request.chain, kind);
+        if let Some(kind) = noted {
+            self.note(now, at, kind);
         }
+        // What was counted matters, too, where nothing is noted yet.
+        if let Some(chain) = self.chains.get_mut(at.as_usize()) {
+            chain.turned(index, now, &mut |kind| self.notes.push(now, at, kind));
+        }
+    }
+
+    fn ban(
+        &mut self,
+        call: &Call,
+        upstream: UpstreamIndex,
+        fault: &Fault,
+        now: Instant,
+    ) -> Option<NoteKind> {
+        let (at, method) = (call.request.chain, call.request.method);
+        let span = fault.side_effect_for().unwrap_or(DEFAULT_SPAN);
+        let member = self.member(at, upstream)?;
+        let until = member.bans.insert(method, now, span)?;
+        self.outbox.mark(Key::Ban(at, upstream, method));
+        Some(NoteKind::Banned {
+            upstream,
+            method,
+            until,
+        })
+    }
+
+    /// A refusal for a reason of account. One call quarantines one upstream at most: what is refused everywhere is the call's doing.
+    fn refused(
+        &mut self,
+        call: &mut Call,
+        upstream: UpstreamIndex,
+        fault: &Fault,
+        now: Instant,
+    ) -> Option<NoteKind> {
+        let cause = if fault.class == FaultClass::Auth {
+            Cause::Auth
+        } else {
+            Cause::QuotaBilling
+        };
+        let longest = fault.traits().hold_off.unwrap_or(DEFAULT_SPAN);
+        self.quarantine(call, upstream, cause, |quarantine, rng| {
+            quarantine.refused(cause, longest, fault.hold_off, now, rng)
+        })
+    }
+
+    fn malformed(
+        &mut self,
+        call: &mut Call,
+        upstream: UpstreamIndex,
+        now: Instant,
+    ) -> Option<NoteKind> {
+        let cause = Cause::InvalidAnswers;
+        self.quarantine(call, upstream, cause, |quarantine, rng| {
+            quarantine.malformed(now, rng)
+        })
+    }
+
+    fn quarantine(
+        &mut self,
+        call: &mut Call,
+        upstream: UpstreamIndex,
+        cause: Cause,
+        strike: impl FnOnce(&mut Quarantine, &mut Rng) -> Option<Instant>,
+    ) -> Option<NoteKind> {
+        if core::mem::replace(&mut call.refused, true) {
+            return None;
+        }
+        let at = call.request.chain;
+        let chain = self.chains.get_mut(at.as_usize())?;
+        let member = chain.upstreams.get_mut(upstream.as_usize())?;
+        let until = strike(&mut member.quarantine, &mut self.rng)?;
+        self.outbox.mark(Key::Quarantine(at, upstream));
+        Some(NoteKind::Quarantined {
+            upstream,
+            cause,
+            until,
+        })
+    }
+}
+
+impl Upstream {
+    /// Whether a way back to its whole share begins with this end of an attempt, and whether one ends.
+    fn go_on_probation(
+        &mut self,
+        changes: Changes,
+        released: bool,
+        lesson: &Lesson,
+        now: Instant,
+    ) -> [bool; 2] {
+        let was_on = self.probation.is_on();
+        match lesson.verdict {
+            Verdict::Success => {
+                self.probation.answered(now);
+            }
+            Verdict::Failure(_) | Verdict::Unreachable => self.probation.failed(now),
+            Verdict::Neutral => {}
+        }
+        let ended = was_on && !self.probation.is_on();
+        let mut began = false;
+        if matches!(changes.whole, Some((_, State::Closed))) {
+            began |= self.probation.begin(Ramp::Recovered, now);
+        }
+        if released {
+            began |= self.probation.begin(Ramp::Released, now);
+        }
+        [began && !was_on, ended && !self.probation.is_on()]
     }
 }
 

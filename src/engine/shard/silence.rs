@@ -56,7 +56,7 @@ impl Chain {
             return Err(over);
         }
         let few = self.board.in_flight(attempt.upstream) < MIN_WAITING;
-        if few || self.eligible(call, now).0.is_empty() {
+        if few || !self.can_go_elsewhere(call, now) {
             return Err(now + patience);
         }
         Ok(())

@@ -3,12 +3,13 @@
 use crate::breaker::State;
 use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
-use crate::method::MethodId;
+use crate::method::{MethodGroup, MethodId};
 use crate::quarantine::Cause;
 use crate::score::Estimate;
 use crate::time::Instant;
 
 use super::Shard;
+use super::thin::WHOLE;
 
 /// One upstream as seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +18,11 @@ pub struct UpstreamView {
     pub chain: ChainIndex,
     /// Which.
     pub upstream: UpstreamIndex,
-    /// Its breaker's state.
+    /// The state of its breaker, as a whole.
     pub breaker: State,
-    /// When an open breaker half-opens.
+    /// The breakers of each kind of work, by [`MethodGroup`] as an index: what counts while the whole is closed.
+    pub groups: [State; MethodGroup::COUNT],
+    /// When an open breaker half-opens: the whole's, or that of ordinary reads.
     pub open_until: Option<Instant>,
     /// Until when it is held off.
     pub held_until: Option<Instant>,
@@ -29,6 +32,17 @@ pub struct UpstreamView {
     pub ramping: bool,
     /// Why it is quarantined, and until when at least.
     pub quarantined: Option<(Cause, Instant)>,
+    /// Its share of the calls that it would otherwise get, in its worst kind of work, per thousand: below 1000 in a brownout, on
+    /// probation, and in a slow start.
+    pub share_permille: u32,
+    /// It is back, or new, and its share grows.
+    pub on_probation: bool,
+    /// The most attempts at once that it was found to carry.
+    pub max_in_flight: Option<u32>,
+    /// The most attempts a second that it was found to carry, in thousandths.
+    pub max_rate_millis: Option<u64>,
+    /// It has as much as it can carry.
+    pub saturated: bool,
     /// Its newest block, where known.
     pub head: Option<u64>,
     /// Blocks behind the best head, where known.
@@ -45,7 +59,7 @@ pub struct UpstreamView {
     pub health_permille: u32,
     /// Latency over all its methods relative to the chain's usual, per thousand: 1000 is as fast as the average.
     pub relative_latency_permille: u32,
-    /// It would be eligible for a call that nothing excludes.
+    /// It would be eligible for an ordinary read that nothing excludes, but for [`Self::saturated`].
     pub eligible: bool,
 }
 
@@ -63,13 +77,24 @@ impl Shard {
         let (health, relative) = state.board.standing(upstream);
         let reachable = state.reachable.contains(upstream);
         let late = state.heads.is_late(upstream, now);
-        let admitted = state.admits(upstream, now);
+        let admitted = state.admits(upstream, MethodGroup::Reads, now);
+        let in_flight = state.board.in_flight(upstream);
+        let saturated = !member.limiter.has_room(in_flight, now);
+        let shares = MethodGroup::ALL
+            .into_iter()
+            .map(|group| state.share(upstream, group, state.retry_permille));
         let reported = state.heads.reported(upstream, HeadKind::Newest);
         Some(UpstreamView {
             chain,
             upstream,
-            breaker: member.breaker.state(),
-            open_until: member.breaker.open_until(),
+            breaker: member.breakers.whole(),
+            groups: MethodGroup::ALL.map(|group| member.breakers.group(group)),
+            share_permille: shares.min().unwrap_or(WHOLE),
+            on_probation: member.probation.is_on(),
+            max_in_flight: member.limiter.max_in_flight(),
+            max_rate_millis: member.limiter.max_rate_millis(now),
+            saturated,
+            open_until: member.breakers.open_until(MethodGroup::Reads),
             held_until: member.throttle.held_until(),
             held_floor: member.throttle.floor(),
             ramping: member.throttle.is_ramping(),
@@ -79,11 +104,31 @@ impl Shard {
             late,
             reachable,
             drained: state.drained.contains(upstream),
-            in_flight: state.board.in_flight(upstream),
+            in_flight,
             health_permille: permille(health),
             relative_latency_permille: permille(relative),
             eligible: reachable && !late && admitted,
         })
+    }
+
+    /// Everything that was learned of an upstream and may have been told, for tests.
+    #[cfg(test)]
+    pub(crate) fn facts_of(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+    ) -> alloc::string::String {
+        let member = self.chain(chain).and_then(|state| state.upstream(upstream));
+        let facts = member.map(|member| {
+            let learned = (0..crate::learned::Learned::COUNT)
+                .filter_map(|register| member.lessons.read(register))
+                .collect::<alloc::vec::Vec<_>>();
+            let bans = (0..MethodId::COUNT as u16)
+                .filter_map(|method| Some((method, member.bans.read(MethodId(method))?)))
+                .collect::<alloc::vec::Vec<_>>();
+            alloc::format!("{learned:?} {bans:?}")
+        });
+        facts.unwrap_or_default()
     }
 
     /// Every upstream of every chain as seen from outside.

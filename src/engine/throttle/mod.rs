@@ -11,16 +11,24 @@
 //!
 //! Two times are kept. `floor` is the upstream's own word (Retry-After): nothing is sent before it, whatever
 //! else is out, because that is what turns a throttle into a ban. `until` is ours: at least the floor, at least a second doubled with
-//! each throttle in a row (to a minute), stretched at random so that shards do not return in step. Where nothing else is left,
-//! one attempt at a time may be made between the two.
+//! each throttle in a row, to half an hour ([`MAX_HOLD`]), stretched at random so that shards do not return in step. Where nothing
+//! else is left, one attempt at a time may be made between the two.
+//!
+//! **Why a second.** Most allowances are per second, and most throttles are one burst too many: the window is over by then, and a provider that
+//! meant more says so. Whoever goes on refusing has been left alone for half a minute by the sixth time and for half an hour
+//! by the twelfth, as a used-up allowance of a minute, an hour or a day should be. A throttle in the middle of a ramp that had got
+//! somewhere ([`PROGRESS`]), or that began before its time for want of a better upstream, is the same throttle again, not the next one.
 //!
 //! **Why a ramp.** The moment of return is when all the traffic that was moved away comes back. Admitting one attempt, then one
 //! more for each answer, finds out whether the limit is lifted at the price of one refusal.
 //!
+//! **The account.** Limits are often of a key, not of a URL. While two upstreams of one account are held for throttles of their own, the others of it
+//! are held as well; whoever is held for the account's sake alone does not count as one of the two.
+//!
 //! What another shard tells of its hold-off is taken over where it ends later than what is known here.
 //!
-//! A refusal of an attempt that was sent before the hold-off began says nothing new: a hundred calls in flight that are all refused are
-//! one throttle, not a hundred doublings.
+//! A refusal of an attempt that was sent before the hold-off began, or during it for want of a better upstream, says nothing new: a hundred
+//! calls in flight that are all refused are one throttle, not a hundred doublings.
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +41,9 @@ use crate::time::Instant;
 /// The longest that a Retry-After is believed.
 pub const MAX_FLOOR: Duration = Duration::from_secs(30 * 60);
 /// The longest hold-off of our own making.
-pub const MAX_HOLD: Duration = Duration::from_secs(60);
+pub const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
+/// So many answers in a ramp show that the upstream had come back.
+pub const PROGRESS: u32 = 4;
 /// So many answers after a hold-off, and the upstream is free again.
 pub const RAMP_PASSES: u32 = 16;
 /// Up to this much, in per cent, is added to a hold-off at random.
@@ -75,6 +85,10 @@ pub struct Throttle {
     phase: Phase,
     floor: Instant,
     until: Instant,
+    /// The end of what throttles of this very upstream ask for: not of its account's.
+    own_until: Instant,
+    /// The latest end that was ever asked for: what was told before, and has been found out to be over since, is not believed again.
+    latest: Instant,
     /// Throttles in a row, without a whole ramp between them.
     row: u32,
     /// Grows with every hold-off.
@@ -92,6 +106,8 @@ impl Throttle {
             phase: Phase::Free,
             floor: Instant::ZERO,
             until: Instant::ZERO,
+            own_until: Instant::ZERO,
+            latest: Instant::ZERO,
             row: 0,
             epoch: 0,
             out: 0,
@@ -122,6 +138,18 @@ impl Throttle {
     #[must_use]
     pub fn held_until(&self) -> Option<Instant> {
         (self.phase == Phase::Held).then_some(self.until)
+    }
+
+    /// The end of what its own throttles ask for, while it is held at all.
+    #[must_use]
+    pub fn held_itself(&self) -> Option<Instant> {
+        (self.phase == Phase::Held && self.own_until > Instant::ZERO).then_some(self.own_until)
+    }
+
+    /// Until when it is held off for throttles of its own; `None` when it is not.
+    #[must_use]
+    pub fn held_itself_until(&self, now: Instant) -> Option<Instant> {
+        (self.phase == Phase::Held && self.own_until > now).then_some(self.own_until)
     }
 
     /// Before this the upstream itself does not want to hear of us.
@@ -179,7 +207,8 @@ impl Throttle {
                 }
                 None
             }
-            Answer::Throttled { retry_after, .. } if !current => {
+            // It was sent although we knew, for want of a better one, or before we knew.
+            Answer::Throttled { retry_after, .. } if !current || self.phase == Phase::Held => {
                 self.raise_floor(retry_after, now);
                 None
             }
@@ -218,16 +247,39 @@ impl Throttle {
             .saturating_mul(1 << self.row.min(16))
             .min(MAX_HOLD.max(base));
         let asked = retry_after.unwrap_or_default().min(MAX_FLOOR);
-        self.row = self.row.saturating_add(1);
+        // A ramp that got somewhere, or that began before the last hold-off was over, is no reason for a longer one.
+        let got_somewhere = self.phase == Phase::Ramping && self.served >= PROGRESS;
+        let was_early = now < self.until;
+        if self.row == 0 || !(got_somewhere || was_early) {
+            self.row = self.row.saturating_add(1);
+        }
+        self.floor = now + asked;
+        self.until = now + rng.stretched(grown.max(asked), JITTER_PERCENT);
+        self.own_until = self.until;
+        self.latest = self.latest.max(self.until);
+        self.begin_hold();
+        self.until
+    }
+
+    const fn begin_hold(&mut self) {
         self.epoch = self.epoch.wrapping_add(1);
         self.phase = Phase::Held;
         self.out = 0;
         self.served = 0;
-        self.floor = now + asked;
-        // Another shard may have told of a longer one.
-        let until = now + rng.stretched(grown.max(asked), JITTER_PERCENT);
-        self.until = self.until.max(until);
-        self.until
+    }
+
+    /// Two others of its account are held until then: so is this one. The answer is the end of a hold-off that begins with it.
+    pub fn join_account(&mut self, until: Instant, now: Instant) -> Option<Instant> {
+        if until <= now || until <= self.latest {
+            return None;
+        }
+        self.until = until;
+        self.latest = until;
+        if self.phase == Phase::Held {
+            return None;
+        }
+        self.begin_hold();
+        Some(until)
     }
 
     /// Another shard is held off by this upstream: the limit is the process's, so the later end counts. The answer is the end of a
@@ -238,19 +290,17 @@ impl Throttle {
             return None;
         }
         self.floor = self.floor.max(floor.min(until));
-        // `until` outlives its hold-off, so what has been served since is not taken back by hearing of it again.
-        if until <= self.until {
+        self.own_until = self.own_until.max(until);
+        if until <= self.latest {
             return None;
         }
         self.until = until;
+        self.latest = until;
         if self.phase == Phase::Held {
             return None;
         }
-        self.epoch = self.epoch.wrapping_add(1);
-        self.phase = Phase::Held;
         self.row = self.row.max(1);
-        self.out = 0;
-        self.served = 0;
+        self.begin_hold();
         Some(until)
     }
 
@@ -260,6 +310,8 @@ impl Throttle {
         {
             self.floor = self.floor.max(now + asked.min(MAX_FLOOR));
             self.until = self.until.max(self.floor);
+            self.own_until = self.own_until.max(self.floor);
+            self.latest = self.latest.max(self.until);
         }
     }
 }

@@ -69,10 +69,12 @@ impl Auditor {
         let Some(config) = self.hedges.config else {
             return Err(format!("{id:?} is hedged, and no policy says so"));
         };
-        let state = self.upstream(to)?.state;
+        let group = self.calls.get(&id).map(super::Call::group);
+        let known = self.upstream(to)?;
+        let state = known.breakers.state(group.unwrap_or_default());
         must!(
-            state == State::Closed,
-            "{id:?} is hedged to {to:?}, whose breaker is {state:?}"
+            state == State::Closed && !known.shares.is_on_ramp(),
+            "{id:?} is hedged to {to:?}, whose breaker is {state:?}, or which is on probation"
         );
         let provider = self.upstream(to)?.provider;
         let providers: Vec<_> = self.upstreams.iter().map(|known| known.provider).collect();

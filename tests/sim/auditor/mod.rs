@@ -1,19 +1,21 @@
 //! What must be true at every step, seen from outside. It is told what the driver does and what the engine notes, keeps its own
 //! books, and never asks the engine how it decided.
 
+mod breakers;
 mod hedges;
 mod notes;
+mod shares;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use engine::breaker::State;
 use engine::call::MAX_LIVE_ATTEMPTS;
 use engine::call::{Outcome, Request};
-use engine::config::{MethodPolicy, RetryBudgetConfig};
+use engine::config::{MethodPolicy, RetryBudgetConfig, SheddingConfig};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, CallId, ProviderIndex, UpstreamIndex};
-use engine::method::{Effect, MethodId};
+use engine::method::{self, Effect, MethodGroup, MethodId};
 use engine::shard::Shard;
+use engine::shed::Priority;
 use engine::time::Instant;
 
 use crate::provider::Script;
@@ -40,11 +42,14 @@ pub struct Auditor {
     upstreams: Vec<Upstream>,
     calls: BTreeMap<CallId, Call>,
     budget: RetryBudgetConfig,
+    shedding: SheddingConfig,
+    /// Calls that were refused since the shard is full.
+    shed: BTreeSet<CallId>,
     attempts_allowed: usize,
     seconds: VecDeque<(u64, u64, u64)>,
     paused: BTreeSet<CallId>,
     /// The attempt that has just failed in a way that counts for a breaker.
-    failed: Option<UpstreamIndex>,
+    failed: Option<(UpstreamIndex, MethodGroup)>,
     /// Attempts started, finished, cancelled.
     attempts: (u64, u64, u64),
     /// Retries granted and denied, and reroutes.
@@ -55,9 +60,8 @@ pub struct Auditor {
 #[derive(Debug)]
 struct Upstream {
     provider: ProviderIndex,
-    probes_allowed: usize,
-    state: State,
-    probes: BTreeSet<(CallId, AttemptId)>,
+    breakers: breakers::Breakers,
+    shares: shares::Shares,
     /// Its own Retry-After, the latest that was told.
     floor: Instant,
     wrong_chain: bool,
@@ -97,6 +101,10 @@ enum AttemptEnd {
 }
 
 impl Call {
+    fn group(&self) -> MethodGroup {
+        method::policy(self.request.method).class.group()
+    }
+
     fn live(&self) -> impl Iterator<Item = &Attempt> {
         self.attempts
             .iter()
@@ -107,15 +115,19 @@ impl Call {
 impl Auditor {
     /// Empty books.
     #[must_use]
-    pub fn new(scripts: &[Script], budget: RetryBudgetConfig, policy: &MethodPolicy) -> Self {
+    pub fn new(
+        scripts: &[Script],
+        budget: RetryBudgetConfig,
+        policy: &MethodPolicy,
+        shedding: SheddingConfig,
+    ) -> Self {
         Self {
             upstreams: scripts
                 .iter()
                 .map(|script| Upstream {
                     provider: script.config.provider,
-                    probes_allowed: script.config.breaker.probes as usize,
-                    state: State::Closed,
-                    probes: BTreeSet::new(),
+                    breakers: breakers::Breakers::new(&script.config.breaker),
+                    shares: shares::Shares::new(&script.config),
                     floor: Instant::ZERO,
                     wrong_chain: false,
                     banned: Vec::new(),
@@ -124,6 +136,8 @@ impl Auditor {
                 .collect(),
             calls: BTreeMap::new(),
             budget,
+            shedding,
+            shed: BTreeSet::new(),
             attempts_allowed: usize::from(policy.attempts),
             seconds: VecDeque::new(),
             paused: BTreeSet::new(),
@@ -304,6 +318,12 @@ impl Auditor {
             "{id:?} completes with an attempt out"
         );
         self.paused.remove(&id);
+        if let Outcome::Emit { fault, .. } = outcome
+            && fault.class == FaultClass::Overloaded
+            && call.attempts.is_empty()
+        {
+            self.check_shed(id, &call.request, now)?;
+        }
         if let Outcome::Relay { attempt, fault } = outcome {
             let end = call
                 .attempts
@@ -329,6 +349,26 @@ impl Auditor {
         Ok(())
     }
 
+    /// A call was refused since the shard is full: it is, for a call of this priority, and the budget does not know of it.
+    fn check_shed(&mut self, id: CallId, request: &Request, now: Instant) -> Check {
+        let class = method::policy(request.method).class;
+        let percent = match Priority::of(class, request.effect) {
+            Priority::Bulk => 70,
+            Priority::Normal => 85,
+            Priority::Cheap => 95,
+            Priority::Critical => 100,
+        };
+        let (others, most) = (self.calls.len() as u64, self.shedding.max_live_calls);
+        must!(
+            others >= u64::from(most) * percent / 100,
+            "{id:?} is refused beside {others} calls, {most} may be alive"
+        );
+        let second = self.second(now);
+        second.1 = second.1.saturating_sub(1);
+        self.shed.insert(id);
+        Ok(())
+    }
+
     /// The books agree with the engine's counters.
     pub(crate) fn balance(&self, shard: &Shard, now: Instant) -> Check {
         let live: u64 = self
@@ -342,6 +382,11 @@ impl Auditor {
             "{started} started, {finished} finished, {cancelled} cancelled, {live} live"
         );
         let calls = self.calls.len() as u64;
+        must!(
+            calls <= u64::from(self.shedding.max_live_calls),
+            "{calls} calls are alive, {} may be",
+            self.shedding.max_live_calls
+        );
         must!(
             shard.live_calls() == calls,
             "{} calls are live, not {calls}",

@@ -2,8 +2,9 @@
 //! again.
 
 use engine::breaker::State;
+use engine::eligibility::LeftOutBy;
 use engine::index::{AttemptId, CallId, UpstreamIndex};
-use engine::method::Effect;
+use engine::method::{self, Effect, MethodGroup};
 use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::Shard;
 use engine::time::Instant;
@@ -14,20 +15,35 @@ impl Auditor {
     /// What the engine says that it did.
     pub(crate) fn note(&mut self, note: &Note, shard: &Shard) -> Check {
         match note.kind {
-            NoteKind::Breaker { upstream, from, to } => {
-                let failed = self.failed.take();
-                must!(
-                    to != State::Open || failed == Some(upstream),
-                    "{upstream:?} is opened, but nothing failed there"
-                );
-                let known = self.upstream(upstream)?;
-                must!(
-                    known.state == from,
-                    "{upstream:?} leaves {from:?}, but was {:?}",
-                    known.state
-                );
-                known.state = to;
-                known.probes.clear();
+            NoteKind::Breaker {
+                upstream,
+                group,
+                from,
+                to,
+            } => self.breaker_turned(upstream, group, (from, to))?,
+            NoteKind::Selected {
+                call,
+                chosen,
+                candidates,
+                left_out,
+                least_bad,
+                ..
+            } => {
+                self.count_shares(
+                    call,
+                    chosen,
+                    candidates,
+                    left_out.by(LeftOutBy::BreakerOpen),
+                )?;
+                if least_bad.is_some() {
+                    self.check_nobody_is_well(call, shard, note.at)?;
+                }
+            }
+            NoteKind::ProbationBegan { upstream } => {
+                self.upstream(upstream)?.shares.begin_ramp(note.at);
+            }
+            NoteKind::ProbationEnded { upstream } => {
+                self.upstream(upstream)?.shares.end_ramp(note.at)?;
             }
             NoteKind::AttemptStarted {
                 call,
@@ -37,7 +53,7 @@ impl Auditor {
                 probe,
                 forced,
             } => {
-                self.started(call, attempt, upstream, probe, forced)?;
+                self.started((call, attempt), upstream, probe, forced)?;
                 self.check_purpose(call, attempt, upstream, purpose, forced, note.at)?;
                 self.check_half(call, attempt, shard, note.at)?;
                 if forced && purpose != Purpose::Fresh {
@@ -48,19 +64,25 @@ impl Auditor {
                 call,
                 attempt,
                 upstream,
+                method,
                 class,
                 ..
             } => {
-                self.upstream(upstream)?.probes.remove(&(call, attempt));
+                let group = method::policy(method).class.group();
+                let known = self.upstream(upstream)?;
+                known.breakers.ended((call, attempt));
                 let counts = class.is_some_and(|class| class.traits().breaker_weight > 0);
-                self.failed = counts.then_some(upstream);
+                known.shares.ended(call, group, counts);
+                self.failed = counts.then_some((upstream, group));
             }
             NoteKind::AttemptCancelled {
                 call,
                 attempt,
                 upstream,
             } => {
-                self.upstream(upstream)?.probes.remove(&(call, attempt));
+                let known = self.upstream(upstream)?;
+                known.breakers.ended((call, attempt));
+                known.shares.ended(call, MethodGroup::Reads, false);
             }
             NoteKind::Banned {
                 upstream,
@@ -71,42 +93,13 @@ impl Auditor {
                 self.paused.insert(call);
                 self.grant(1, note.at)?;
             }
+            NoteKind::Shed { call, .. } => must!(
+                self.shed.remove(&call),
+                "{call:?} is called refused, and was not"
+            ),
             NoteKind::RetryDenied { .. } => self.retries.1 += 1,
             NoteKind::HedgeDenied { call } => self.hedge_denied(call, shard, note.at)?,
             _ => {}
-        }
-        Ok(())
-    }
-
-    fn started(
-        &mut self,
-        call: CallId,
-        attempt: AttemptId,
-        to: UpstreamIndex,
-        probe: bool,
-        forced: bool,
-    ) -> Check {
-        let upstream = self.upstream(to)?;
-        match upstream.state {
-            State::Closed => must!(
-                !probe,
-                "{call:?}: a probe of {to:?}, whose breaker is closed"
-            ),
-            State::Open => must!(forced, "{call:?} is sent to {to:?}, whose breaker is open"),
-            State::HalfOpen => {
-                must!(
-                    probe || forced,
-                    "{call:?} is sent to {to:?}, half-open, and is no probe"
-                );
-                if probe {
-                    upstream.probes.insert((call, attempt));
-                }
-                let (out, allowed) = (upstream.probes.len(), upstream.probes_allowed);
-                must!(
-                    out <= allowed,
-                    "{to:?} has {out} probes out, {allowed} are allowed"
-                );
-            }
         }
         Ok(())
     }
@@ -166,7 +159,17 @@ impl Auditor {
         Ok(())
     }
 
-    /// One that is out is only sent to when nobody else, untried and allowed, is well.
+    /// One that is out, or has enough, is only sent to when nobody else, untried and allowed, is well.
+    fn check_nobody_is_well(&self, id: CallId, shard: &Shard, now: Instant) -> Check {
+        let other = self.well_elsewhere(id, shard, now);
+        must!(
+            other.is_none(),
+            "{id:?} is sent to the least bad, although {other:?} is well"
+        );
+        Ok(())
+    }
+
+    /// The same of an attempt that was made without a choice.
     fn check_least_bad(&self, id: CallId, to: UpstreamIndex, shard: &Shard, now: Instant) -> Check {
         let other = self.well_elsewhere(id, shard, now);
         must!(
@@ -212,7 +215,10 @@ impl Auditor {
             });
             let plainly_well = other.eligible
                 && other.breaker == State::Closed
+                && other.groups[call.group() as usize] == State::Closed
                 && !other.ramping
+                && !other.on_probation
+                && !other.saturated
                 && other.quarantined.is_none();
             plainly_well
                 && !tried

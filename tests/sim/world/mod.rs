@@ -131,13 +131,19 @@ impl<'a> World<'a> {
         let config = ShardConfig {
             chains: vec![chain],
             retry_budget: scenario.retry_budget,
+            shedding: scenario.shedding,
             ..ShardConfig::default()
         };
         let mut world = Self {
             scenario,
             shard: Shard::new(config, rng.next_u64(), Instant::ZERO),
             providers: Vec::new(),
-            auditor: Auditor::new(&scenario.upstreams, scenario.retry_budget, &scenario.policy),
+            auditor: Auditor::new(
+                &scenario.upstreams,
+                scenario.retry_budget,
+                &scenario.policy,
+                scenario.shedding,
+            ),
             report: Report::new(scenario.seed),
             now: Instant::ZERO,
             heap: BinaryHeap::new(),

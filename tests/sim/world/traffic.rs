@@ -75,6 +75,7 @@ impl World<'_> {
             Effect::None
         };
         let method: &[u8] = match effect {
+            Effect::None if self.draw(mix.traces) => b"debug_traceTransaction",
             Effect::None if self.mix.chance(1, 4) => b"eth_getBalance",
             Effect::None => b"eth_call",
             Effect::SignedTransaction => b"eth_sendRawTransaction",

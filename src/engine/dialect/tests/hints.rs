@@ -208,6 +208,18 @@ fn headers_are_read_in_all_their_forms() {
         assert_eq!(wait("Retry-After", nonsense, 0), None, "{nonsense}");
     }
     assert_eq!(wait("x-other", "5", 0), None);
+    assert_eq!(wait("x-ratelimit-reset-after", "1.5", 0), Some(1500));
+    assert_eq!(wait("x-ratelimit-retry-after", "7", 0), Some(7000));
+    assert_eq!(
+        wait("RateLimit", "limit=100, remaining=0, reset=30", 0),
+        Some(30_000)
+    );
+    assert_eq!(
+        wait("ratelimit", r#""burst";r=0;t=2, "day";r=9;t=600"#, 0),
+        Some(600_000)
+    );
+    assert_eq!(wait("ratelimit", r#""burst";r=0"#, 0), None);
+    assert_eq!(wait("ratelimit", "t=soon;reset=", 0), None);
 }
 
 #[test]

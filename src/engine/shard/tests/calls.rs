@@ -514,7 +514,7 @@ fn a_short_deadline_is_not_the_upstream_s_failure() {
     }
     for _ in 0..50 {
         let mut hasty = read("eth_call");
-        hasty.deadline = bench.now + Duration::from_nanos(100);
+        hasty.deadline = bench.now + Duration::from_nanos(300);
         let mut call = bench.begin(hasty);
         bench.dispatched(&mut call);
         bench.now = call.deadline();

@@ -5,10 +5,13 @@ mod exclusions;
 mod heads;
 mod hedges;
 mod leaving_out;
+mod learning;
 mod outrun;
+mod overload;
 mod races;
 mod recovery;
 mod regions;
+mod shares;
 mod silence;
 mod spending;
 mod writes;
@@ -111,6 +114,9 @@ impl Bench {
         let actions = core::iter::from_fn(|| self.shard.poll_action(call, self.now)).collect();
         while let Some(note) = self.shard.poll_note() {
             self.notes.push(note);
+        }
+        for chain in &self.shard.chains {
+            chain.assert_sets(self.now);
         }
         actions
     }

@@ -1,15 +1,9 @@
-//! The breaker's transitions, at the edges of each limit.
+//! One machine's transitions, at the edges of each limit.
 
 use super::*;
 
-const SECOND: u64 = 1_000_000_000;
-
 fn breaker() -> Breaker {
     Breaker::new(BreakerConfig::default())
-}
-
-fn at(seconds: u64) -> Instant {
-    Instant(seconds * SECOND)
 }
 
 /// Sends one attempt and ends it at once.
@@ -46,10 +40,12 @@ fn half_a_failure_counts_half() {
     let mut breaker = breaker();
     for _ in 0..9 {
         assert_eq!(hit(&mut breaker, Verdict::Failure(50), at(1)), None);
+        assert_eq!(hit(&mut breaker, Verdict::Success, at(1)), None);
     }
     assert_eq!(
         hit(&mut breaker, Verdict::Failure(50), at(1)),
-        Some((State::Closed, State::Open))
+        Some((State::Closed, State::Brownout)),
+        "five of nineteen failed"
     );
 }
 
@@ -82,23 +78,7 @@ fn failures_older_than_the_window_are_forgotten() {
 }
 
 #[test]
-fn two_fifths_of_the_last_outcomes_trip() {
-    let mut breaker = breaker();
-    for _ in 0..1_000 {
-        hit(&mut breaker, Verdict::Success, at(1));
-    }
-    // One in two from now on: 26 of 64 are two fifths.
-    let mut failures = 0;
-    while breaker.state() == State::Closed {
-        hit(&mut breaker, Verdict::Success, at(2));
-        hit(&mut breaker, Verdict::Failure(100), at(2));
-        failures += 1;
-    }
-    assert_eq!(failures, 26);
-}
-
-#[test]
-fn a_minority_of_failures_does_not_trip_but_a_long_run_does() {
+fn a_long_run_opens_although_all_was_well_before() {
     let mut breaker = breaker();
     for _ in 0..100 {
         hit(&mut breaker, Verdict::Success, at(1));
@@ -114,8 +94,27 @@ fn a_minority_of_failures_does_not_trip_but_a_long_run_does() {
         hit(&mut breaker, Verdict::Failure(100), at(2)),
         Some((State::Closed, State::Open))
     );
+}
 
-    let mut breaker = self::breaker();
+#[test]
+fn without_a_brownout_two_fifths_of_the_last_outcomes_open_and_a_third_does_not() {
+    let config = BreakerConfig {
+        brownout: false,
+        ..BreakerConfig::default()
+    };
+    let mut breaker = Breaker::new(config);
+    for _ in 0..1_000 {
+        hit(&mut breaker, Verdict::Success, at(1));
+    }
+    // One in two from now on: 26 of 64 are two fifths.
+    let mut failures = 0;
+    while breaker.state() == State::Closed && failures < 64 {
+        hit(&mut breaker, Verdict::Success, at(2));
+        hit(&mut breaker, Verdict::Failure(100), at(2));
+        failures += 1;
+    }
+    assert_eq!((failures, breaker.state()), (26, State::Open));
+    let mut breaker = Breaker::new(config);
     for round in 0..200 {
         hit(&mut breaker, Verdict::Success, at(1));
         hit(&mut breaker, Verdict::Success, at(1));
@@ -136,13 +135,13 @@ fn opens_for_its_time_then_admits_probes_up_to_the_limit() {
     assert!(breaker.wants_probe(until));
     let (first, change) = breaker.admit(until);
     assert_eq!(change, Some((State::Open, State::HalfOpen)));
-    assert!(first.is_probe());
+    assert!(first.probe);
     assert!(breaker.admits(until));
     let (second, _) = breaker.admit(until);
-    assert!(second.is_probe());
+    assert!(second.probe);
     assert!(!breaker.admits(until), "two probes are out");
     let (forced, _) = breaker.admit(until);
-    assert!(!forced.is_probe());
+    assert!(!forced.probe);
 }
 
 #[test]
@@ -293,6 +292,7 @@ fn limits_of_one_work() {
         window: Duration::from_nanos(1),
         open_for: Duration::from_nanos(1),
         probes: 1,
+        ..BreakerConfig::default()
     });
     assert_eq!(
         hit(&mut breaker, Verdict::Failure(100), Instant(0)),
@@ -303,8 +303,13 @@ fn limits_of_one_work() {
         breaker.finish(probe, Verdict::Success, Instant(10), &mut Rng::new(1)),
         Some((State::HalfOpen, State::Closed))
     );
-    let mut forced = tripped_at(1);
-    forced.config.probes = 1;
+    let mut forced = Breaker::new(BreakerConfig {
+        probes: 1,
+        ..BreakerConfig::default()
+    });
+    (0..5).for_each(|_| {
+        hit(&mut forced, Verdict::Failure(100), at(1));
+    });
     assert_eq!(
         hit(&mut forced, Verdict::Success, at(2)),
         Some((State::Open, State::Closed))

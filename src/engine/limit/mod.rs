@@ -1,0 +1,129 @@
+//! How much an upstream can carry, found by trying, to stay below it: attempts a second by its throttles, attempts at once by its latency.
+//! It says who has enough; it never fails a call, since whoever has enough is still the least bad where nobody has room.
+//!
+//! Nothing is limited until something is found, so a healthy upstream keeps all of its throughput and costs one compare. What is found is
+//! this shard's share: each finds its own, as TCP's flows on one link do.
+//!
+//! **Attempts a second**, found by throttles. AIMD's argument (Chiu and Jain, *Analysis of the Increase and Decrease Algorithms*, 1989)
+//! with the growth of CUBIC (Ha, Rhee and Xu, 2008; RFC 9438), which stays near what was too much for most of the time: a second
+//! throttle within [`rate::AGAIN`] sets the rate to 85 % of what was served in the last second, and from then on it is w(t) = w₀ · (1 + 0.15 · ((t − K)/K)³),
+//! with K = 15 s: back at w₀ after a quarter of a minute, 15 % above it after half of one, five times after a whole one, and then it is
+//! forgotten. One throttle alone sets nothing: its hold-off is enough.
+//!
+//! **Attempts at once**, found by latency, as TCP Vegas does (Brakmo and Peterson, 1995) and Netflix's *concurrency-limits* for
+//! services: answers that take four times what they took without load, with [`in_flight::WATCHED`] attempts and more in flight, are
+//! taken for a queue, and by Little's law what the upstream serves without one is the number in flight divided by that ratio. The limit is
+//! set to twice that, and it is an experiment: if latency has not fallen by a quarter once the surplus has drained, the upstream is slow and not
+//! full, the limit goes, what is seen now counts as usual, and a minute passes before the next one. If it has, the limit moves by a
+//! sixteenth up or an eighth down a round, and is forgotten when it has grown to four times what it was.
+
+pub mod in_flight;
+pub mod rate;
+#[cfg(test)]
+mod tests;
+
+use crate::config::LimiterConfig;
+use crate::time::Instant;
+
+use in_flight::{InFlight, Moved};
+use rate::Rate;
+
+/// A limit that was found, as this shard's share of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// So many attempts at once; `u32::MAX` once that is no longer so.
+    InFlight(u32),
+    /// So many attempts a second, in thousandths.
+    RateMillis(u64),
+}
+
+/// What came of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing new.
+    Nothing,
+    /// A limit was found, or let go.
+    Limit(Limit),
+    /// It is slow, not full: what is seen now is its usual latency.
+    Slow,
+}
+
+/// One upstream's limits.
+#[derive(Clone, Debug)]
+pub struct Limiter {
+    config: LimiterConfig,
+    in_flight: InFlight,
+    rate: Rate,
+}
+
+impl Limiter {
+    /// Nothing was found.
+    #[must_use]
+    pub const fn new(config: LimiterConfig) -> Self {
+        Self {
+            config,
+            in_flight: InFlight::new(),
+            rate: Rate::new(),
+        }
+    }
+
+    /// Is there no limit at all?
+    #[must_use]
+    pub fn is_free(&self, now: Instant) -> bool {
+        self.config.max_in_flight == u32::MAX
+            && self.in_flight.limit().is_none()
+            && self.rate.limit_millis(now).is_none()
+    }
+
+    /// Has it room for one more, with so many in flight?
+    #[must_use]
+    pub fn has_room(&self, in_flight: u32, now: Instant) -> bool {
+        in_flight < self.config.max_in_flight.min(self.in_flight.most()) && self.rate.has_room(now)
+    }
+
+    /// The most attempts at once, where there is a limit.
+    #[must_use]
+    pub fn max_in_flight(&self) -> Option<u32> {
+        let most = self.config.max_in_flight.min(self.in_flight.most());
+        (most < u32::MAX).then_some(most)
+    }
+
+    /// The most attempts a second, in thousandths, where there is a limit.
+    #[must_use]
+    pub fn max_rate_millis(&self, now: Instant) -> Option<u64> {
+        self.rate.limit_millis(now)
+    }
+
+    /// An attempt was sent.
+    pub fn started(&mut self, now: Instant) {
+        self.rate.started(now);
+    }
+
+    /// Is [`Self::answered`] to be told of an answer, with so many in flight?
+    #[must_use]
+    pub const fn watches(&self, in_flight: u32) -> bool {
+        self.config.in_flight
+            && (in_flight >= in_flight::WATCHED || self.in_flight.limit().is_some())
+    }
+
+    /// An answer came that took so many sixteenths of what one takes without load, with so many in flight.
+    pub fn answered(&mut self, stretch: u32, in_flight: u32, now: Instant) -> Found {
+        match self.in_flight.answered(stretch, in_flight, now) {
+            None => Found::Nothing,
+            Some(Moved::To(limit)) => Found::Limit(Limit::InFlight(limit)),
+            Some(Moved::Off) => Found::Limit(Limit::InFlight(u32::MAX)),
+            Some(Moved::Slow) => Found::Slow,
+        }
+    }
+
+    /// A hold-off began, since an attempt was throttled.
+    pub fn throttled(&mut self, now: Instant) -> Found {
+        if !self.config.rate {
+            return Found::Nothing;
+        }
+        match self.rate.throttled(now) {
+            Some(millis) => Found::Limit(Limit::RateMillis(millis)),
+            None => Found::Nothing,
+        }
+    }
+}
