@@ -7,12 +7,13 @@ use engine::config::{BreakerConfig, HedgeConfig, RetryBudgetConfig};
 use engine::index::ProviderIndex;
 use engine::rng::Rng;
 use engine::strategy::{REGISTRY, StrategySpec};
+use engine::time::Instant;
 
 use crate::provider::{
     BAD_GATEWAY, Behaviour, INTERNAL, NO_METHOD, PRUNED, REVERT, RIDDLE, Script, UNAUTHORIZED,
 };
 use crate::report::Report;
-use crate::scenario::{Mix, Scenario, second};
+use crate::scenario::{Gossip, Mix, Scenario, second};
 use crate::world::run;
 
 /// When the faults end.
@@ -50,13 +51,39 @@ pub fn scenario(seed: u64) -> Scenario {
         excluded: sometimes(200, &mut rng),
         abandoned: sometimes(200, &mut rng),
         hurried: sometimes(200, &mut rng),
+        ..Mix::default()
     };
     scenario.probe_every = rng
         .chance(1, 2)
         .then(|| Duration::from_secs(1 + rng.below(8)));
     scenario.late_events = rng.chance(1, 3);
     hedge(&mut scenario, &mut Rng::new(seed ^ 0x4ED6E));
+    share(&mut scenario, &mut Rng::new(seed ^ 0x5AAED));
     scenario
+}
+
+/// Every other scenario is shared by several shards, whose gossip may be lossy and late; and clients may come in batches and bursts.
+fn share(scenario: &mut Scenario, rng: &mut Rng) {
+    if rng.chance(1, 2) {
+        return;
+    }
+    scenario.shards = 2 + rng.below(3) as u16;
+    scenario.gossip = Gossip {
+        lost: sometimes(900, rng),
+        repeated: sometimes(300, rng),
+        delay: Duration::from_micros(rng.below(2_000)),
+        disorder: Duration::from_millis(sometimes(5_000, rng).into()),
+    };
+    scenario.mix.batched = sometimes(100, rng);
+    scenario.mix.batch_calls = 2 + rng.below(20) as u32;
+    if rng.chance(1, 3) {
+        let at = Instant(rng.below(HEALED_S * 1_000_000_000));
+        scenario.bursts = vec![(at, 10 + rng.below(200) as u32)];
+    }
+    if rng.chance(1, 3) {
+        let at = second(1 + rng.below(HEALED_S - 1));
+        scenario.chain.set_back = Some((at, 1 + rng.below(4)));
+    }
 }
 
 /// Every other scenario hedges, and has an upstream that stalls now and then.
@@ -144,6 +171,15 @@ fn fault_kinds(rng: &mut Rng) -> Vec<Behaviour> {
         Behaviour::BreakMidStream(share(rng)),
         Behaviour::WrongChain,
         Behaviour::StuckHead,
+        Behaviour::Drift(100, 200 + rng.below(2_000) as u32),
+        Behaviour::Pauses(
+            Duration::from_millis(2_000 + rng.below(8_000)),
+            Duration::from_millis(rng.below(4_000)),
+        ),
+        Behaviour::Later(Duration::from_millis(rng.below(400))),
+        Behaviour::Behind(rng.below(40)),
+        Behaviour::Ahead(rng.below(200)),
+        Behaviour::WrongResults(share(rng)),
     ];
     let wanted = 1 + rng.below(4);
     (0..wanted)
