@@ -18,11 +18,16 @@ pub mod auditor;
 pub mod baseline;
 pub mod decider;
 pub mod distribution;
+pub mod file;
 pub mod heads;
+pub mod judge;
 pub mod oracle;
 pub mod provider;
+pub mod recording;
 pub mod report;
 pub mod scenario;
+pub mod show;
+pub mod study;
 pub mod swarm;
 #[cfg(test)]
 mod tests;

@@ -50,8 +50,10 @@ pub struct Scenario {
     pub mix: Mix,
     /// From then on every call is a plain read with patience.
     pub plain_from: Instant,
-    /// Time between two checks of each upstream's chain beside the traffic; `None` for no checks, and then heads are not followed either.
+    /// Time between two checks of each upstream's chain beside the traffic; `None` for no checks.
     pub probe_every: Option<Duration>,
+    /// Heads are followed, checks or not.
+    pub follow_heads: bool,
     /// The driver also reports what came of attempts after they were cancelled, as a real one may by accident.
     pub late_events: bool,
 }
@@ -219,6 +221,7 @@ impl Scenario {
             mix: Mix::default(),
             plain_from: Instant::NEVER,
             probe_every: None,
+            follow_heads: false,
             late_events: false,
         }
     }
@@ -251,6 +254,12 @@ impl Scenario {
         steps
             .find(|(from, _)| *from <= now)
             .map_or(0, |(_, rate)| *rate)
+    }
+
+    /// Are heads followed, so that calls about the newest block ask for who has it?
+    #[must_use]
+    pub const fn follows_heads(&self) -> bool {
+        self.follow_heads || self.probe_every.is_some()
     }
 
     /// All method policies, by index.

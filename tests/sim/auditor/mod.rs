@@ -372,7 +372,10 @@ impl Auditor {
             );
         }
         let in_doubt = call.request.effect == Effect::NodeWrite
-            && call.attempts().iter().any(|attempt| is_doubtful(attempt.end));
+            && call
+                .attempts()
+                .iter()
+                .any(|attempt| is_doubtful(attempt.end));
         if let Outcome::Emit {
             outcome_unknown, ..
         } = outcome
@@ -458,7 +461,10 @@ impl Auditor {
 
     /// A hold-off began. Where it began with what another shard told, that upstream's word binds here, too.
     fn hold_off_began(&mut self, upstream: UpstreamIndex, until: Instant, now: Instant) -> Check {
-        must!(until > now, "a hold-off of {upstream:?} is over as it begins");
+        must!(
+            until > now,
+            "a hold-off of {upstream:?} is over as it begins"
+        );
         if let Some((told, floor)) = self.heard_floor
             && told == upstream
         {
@@ -475,7 +481,10 @@ impl Auditor {
     }
 
     pub(crate) fn hedges_denied(&self) -> u64 {
-        self.policies.iter().map(|(_, hedges)| hedges.denied()).sum()
+        self.policies
+            .iter()
+            .map(|(_, hedges)| hedges.denied())
+            .sum()
     }
 
     /// The call that a note is about: it must be the one whose turn it is. `None` where the turn has ended it.

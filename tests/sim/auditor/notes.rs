@@ -1,6 +1,7 @@
 //! The part of the books that is kept from the engine's notes: breakers and their probes, purposes, and the retry budget, counted
 //! again.
 
+use engine::block::Height;
 use engine::breaker::State;
 use engine::index::{AttemptId, CallId, UpstreamIndex};
 use engine::method::Effect;
@@ -195,7 +196,9 @@ impl Auditor {
             return Ok(());
         }
         let policy = self.policies.get(call.request.policy.as_usize());
-        let allowed = policy.or(self.policies.first()).map_or(0, |policy| policy.0);
+        let allowed = policy
+            .or(self.policies.first())
+            .map_or(0, |policy| policy.0);
         if attempt.as_usize() + 1 < allowed {
             let other = self.well_elsewhere(id, shard, now)?;
             must!(
@@ -231,7 +234,11 @@ impl Auditor {
                 && other.breaker == State::Closed
                 && !other.ramping
                 && other.quarantined.is_none();
+            // Who may be behind is no plain choice for a call about the newest block.
+            let high_enough =
+                call.request.height == Height::Any || other.lag_blocks.is_some_and(|lag| lag <= 1);
             plainly_well
+                && high_enough
                 && !tried
                 && !pinned_away
                 && !banned

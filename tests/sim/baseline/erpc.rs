@@ -127,10 +127,8 @@ impl Slot {
         };
         let score = |one: usize| {
             let known = &metrics[one];
-            let penalty = 4.0 * known.errors
-                + 15.0 * known.p70_s
-                + 4.0 * known.throttles
-                + lags[one] as f64;
+            let penalty =
+                4.0 * known.errors + 15.0 * known.p70_s + 4.0 * known.throttles + lags[one] as f64;
             1.0 / (1.0 + penalty)
         };
         let mut order: Vec<_> = (0..self.parts.len()).filter(|one| !is_out(*one)).collect();

@@ -125,7 +125,8 @@ impl Baseline {
         };
         let all = 0..self.standings.len();
         self.candidates.clear();
-        self.candidates.extend(all.filter(|&upstream| may(upstream)));
+        self.candidates
+            .extend(all.filter(|&upstream| may(upstream)));
         let standings = &self.standings;
         let is_in = |upstream: &usize| standings[*upstream].is_in(now);
         if self.candidates.iter().any(is_in) {

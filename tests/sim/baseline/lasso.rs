@@ -46,9 +46,18 @@ impl LatencyWeighted {
 }
 
 impl Rule for LatencyWeighted {
-    fn choose(&mut self, candidates: &[usize], method: MethodId, _: Instant, rng: &mut Rng) -> usize {
+    fn choose(
+        &mut self,
+        candidates: &[usize],
+        method: MethodId,
+        _: Instant,
+        rng: &mut Rng,
+    ) -> usize {
         let mean = |one: usize| self.means[self.place(one, method)];
-        let measured = candidates.iter().map(|&one| mean(one)).filter(|ns| *ns > 0.0);
+        let measured = candidates
+            .iter()
+            .map(|&one| mean(one))
+            .filter(|ns| *ns > 0.0);
         let best = measured.fold(f64::INFINITY, f64::min);
         let weight = |one: usize| {
             let own = mean(one);

@@ -97,6 +97,10 @@ fn what_hangs_is_given_up_and_the_call_goes_on_elsewhere() {
         ];
         let report = play(kind.name, &scenario(upstreams));
         assert_eq!(report.bad_calls(), 0, "{}: {:?}", kind.name, report.bad);
-        assert!(report.latency_us(1_000) >= 5_000_000, "{}: nobody hung", kind.name);
+        assert!(
+            report.latency_us(1_000) >= 5_000_000,
+            "{}: nobody hung",
+            kind.name
+        );
     }
 }

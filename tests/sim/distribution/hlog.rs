@@ -74,7 +74,9 @@ fn latency(histogram: &Histogram<u64>) -> Result<Latency, HlogFault> {
         } else {
             histogram.value_at_quantile(millionths as f64 / 1e6)
         };
-        let before = quantiles.last().map_or(0, |&(_, span)| span.as_micros() as u64);
+        let before = quantiles
+            .last()
+            .map_or(0, |&(_, span)| span.as_micros() as u64);
         quantiles.push((millionths, Duration::from_micros(us.max(before).max(1))));
     }
     Latency::through(&quantiles).ok_or(HlogFault::Empty)
@@ -212,7 +214,9 @@ mod tests {
             b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
         let mut out = String::new();
         for group in bytes.chunks(3) {
-            let bits = group.iter().fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte))
+            let bits = group
+                .iter()
+                .fold(0_u32, |bits, &byte| bits << 8 | u32::from(byte))
                 << (8 * (3 - group.len()));
             for place in 0..4 {
                 out.push(if place <= group.len() {

@@ -153,8 +153,8 @@ impl Latency {
             (Some(_), None) => WHOLE,
             (Some(before), Some(&(to, high))) => {
                 let (from, low) = self.points[before];
-                from + ((u128::from(to - from) * u128::from(span_ns - low)) / u128::from(high - low))
-                    as u64
+                from + ((u128::from(to - from) * u128::from(span_ns - low))
+                    / u128::from(high - low)) as u64
             }
         }
     }
@@ -183,7 +183,8 @@ fn interpolate(table: &[(u64, u64)], quantile: u64) -> u64 {
     match (after.checked_sub(1), table.get(after)) {
         (Some(before), Some(&(to, high))) => {
             let (from, low) = table[before];
-            low + ((high - low) as u128 * u128::from(quantile - from) / u128::from(to - from)) as u64
+            low + ((high - low) as u128 * u128::from(quantile - from) / u128::from(to - from))
+                as u64
         }
         (Some(last), None) => table[last].1,
         (None, first) => first.map_or(0, |point| point.1),

@@ -32,7 +32,11 @@ fn main() {
     scenario.probe_every = Some(core::time::Duration::from_secs(30));
     let began = Instant::now();
     let best = possible(&scenario);
-    println!("oracle: {:?}, p99 {} µs", began.elapsed(), best.p99_ns / 1_000);
+    println!(
+        "oracle: {:?}, p99 {} µs",
+        began.elapsed(),
+        best.p99_ns / 1_000
+    );
     let show = |name: &str, began: Instant, report: &Report| {
         let seconds = began.elapsed().as_secs_f64();
         println!(

@@ -74,7 +74,10 @@ impl Chances {
             chance += part(outlook.quick) * self.later(span_ns - QUICK_NS);
         }
         if outlook.late > 0 {
-            let percent = outlook.answers.first().map_or(100, |answers| answers.percent);
+            let percent = outlook
+                .answers
+                .first()
+                .map_or(100, |answers| answers.percent);
             let each = part(outlook.late) / QUADRATURE.len() as f64;
             for quantile in QUADRATURE {
                 let fails_ns = outlook.latency.at(quantile) * percent / 200;
@@ -118,8 +121,14 @@ impl Chances {
                 continue;
             };
             for quantile in DELAYS {
-                let percent = outlook.answers.first().map_or(100, |answers| answers.percent);
-                let later = outlook.answers.first().map_or(0, |answers| answers.later_ns);
+                let percent = outlook
+                    .answers
+                    .first()
+                    .map_or(100, |answers| answers.percent);
+                let later = outlook
+                    .answers
+                    .first()
+                    .map_or(0, |answers| answers.later_ns);
                 let delay = outlook.latency.at(quantile) * percent / 100 + later;
                 let delay = delay.max(nanos(min_delay));
                 let Some(left) = span_ns.checked_sub(delay) else {
@@ -156,7 +165,8 @@ fn hull(mut plans: Vec<Hedge>) -> Vec<Hedge> {
             continue;
         }
         while let [.., before, last] = hull.as_slice() {
-            let worth = |from: &Hedge, to: &Hedge| (to.chance - from.chance) / (to.price - from.price);
+            let worth =
+                |from: &Hedge, to: &Hedge| (to.chance - from.chance) / (to.price - from.price);
             if worth(before, last) > worth(last, &plan) {
                 break;
             }

@@ -114,7 +114,9 @@ fn prepare(
     known: &mut Vec<(usize, Vec<Outlook>)>,
     question: &mut Question,
 ) -> usize {
-    let before = known.iter().position(|(of, same)| *of == dish && same == outlooks);
+    let before = known
+        .iter()
+        .position(|(of, same)| *of == dish && same == outlooks);
     before.unwrap_or_else(|| {
         let providers = scenario.upstreams.iter();
         let providers = providers.map(|script| script.config.provider.0).collect();
@@ -172,7 +174,9 @@ fn capacity(scenario: &Scenario, span: &Span, upstream: usize) -> Option<f64> {
     let script = scenario.upstreams.get(upstream)?;
     let servers = script.capacity.map(|capacity| {
         let all: f64 = span.calls.iter().sum();
-        let work = outlooks.zip(&span.calls).map(|(one, calls)| mean_s(one) * calls);
+        let work = outlooks
+            .zip(&span.calls)
+            .map(|(one, calls)| mean_s(one) * calls);
         let mean = work.sum::<f64>() / all.max(f64::MIN_POSITIVE);
         f64::from(capacity.at_once) / mean.max(1e-9) * USABLE
     });
@@ -184,7 +188,10 @@ fn capacity(scenario: &Scenario, span: &Span, upstream: usize) -> Option<f64> {
 
 /// The mean time of an answer, in seconds.
 fn mean_s(outlook: &Outlook) -> f64 {
-    let percent = outlook.answers.first().map_or(100, |answers| answers.percent);
+    let percent = outlook
+        .answers
+        .first()
+        .map_or(100, |answers| answers.percent);
     let points = (0..50).map(|step| outlook.latency.at(step * WHOLE / 50 + WHOLE / 100));
     points.sum::<u64>() as f64 / 50.0 * percent as f64 / 100.0 / 1e9
 }
@@ -232,7 +239,10 @@ fn routes(scenario: &Scenario, span: &Span, dish: usize) -> Vec<(f64, Vec<usize>
     order.retain(|&upstream| outlooks.get(upstream).is_some_and(|one| one.answered() > 0));
     let speed = |upstream: &usize| {
         let outlook = &outlooks[*upstream];
-        let percent = outlook.answers.first().map_or(100, |answers| answers.percent);
+        let percent = outlook
+            .answers
+            .first()
+            .map_or(100, |answers| answers.percent);
         outlook.latency.at(WHOLE / 2) * percent
     };
     order.sort_by_key(speed);
@@ -296,7 +306,10 @@ impl Question {
                 }
                 continue;
             };
-            if last.as_ref().is_none_or(|(known, _)| *known != part.chances) {
+            if last
+                .as_ref()
+                .is_none_or(|(known, _)| *known != part.chances)
+            {
                 let plans = part.routes.iter();
                 let plans = plans.map(|(_, first)| chances.hedges(first, span_ns, min_delay));
                 last = Some((part.chances, plans.collect()));
@@ -312,8 +325,10 @@ impl Question {
                 let calls = part.calls * share;
                 total += calls * plans.first().map_or(0.0, |plain| plain.chance);
                 for pair in plans.windows(2) {
-                    let (price, gain) =
-                        (pair[1].price - pair[0].price, pair[1].chance - pair[0].chance);
+                    let (price, gain) = (
+                        pair[1].price - pair[0].price,
+                        pair[1].chance - pair[0].chance,
+                    );
                     offers[part.window].push(Offer {
                         worth: gain / price,
                         price: calls * price,
@@ -348,7 +363,9 @@ fn cheapest(scenario: &Scenario, spans: &[Span]) -> f64 {
         }
         let seconds = nanos(span.until.saturating_duration_since(span.from)) as f64 / 1e9;
         let mut room: Vec<f64> = (0..scenario.upstreams.len())
-            .map(|upstream| capacity(scenario, span, upstream).map_or(f64::MAX, |one| one * seconds))
+            .map(|upstream| {
+                capacity(scenario, span, upstream).map_or(f64::MAX, |one| one * seconds)
+            })
             .collect();
         for (dish, asked) in scenario.menu.dishes.iter().enumerate() {
             let outlooks = span.outlooks.get(dish);
@@ -360,7 +377,13 @@ fn cheapest(scenario: &Scenario, spans: &[Span]) -> f64 {
             };
             order.retain(answers);
             let has_free = |upstream: usize| free[upstream] >= f64::from(asked.units);
-            order.sort_by_key(|&upstream| if has_free(upstream) { 0 } else { price(upstream) });
+            order.sort_by_key(|&upstream| {
+                if has_free(upstream) {
+                    0
+                } else {
+                    price(upstream)
+                }
+            });
             let mut left = span.calls.get(dish).copied().unwrap_or(0.0);
             for upstream in order {
                 let calls = left.min(room[upstream]);

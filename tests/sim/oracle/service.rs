@@ -48,12 +48,12 @@ impl Service {
         (has(stretch.served), has(stretch.well))
     }
 
-    /// The stretches in which nobody was well for anything: from, until.
+    /// The stretches in which nobody could serve anything: from, until.
     pub fn outages(&self, until: Instant) -> impl Iterator<Item = (Instant, Instant)> + '_ {
         let ends = self.stretches.iter().skip(1).map(|next| next.from);
         let pairs = self.stretches.iter().zip(ends.chain(Some(until)));
         pairs
-            .filter(|(stretch, _)| stretch.well == 0)
+            .filter(|(stretch, _)| stretch.served == 0)
             .map(|(stretch, end)| (stretch.from, end))
     }
 }

@@ -35,7 +35,10 @@ pub fn stretches(scenario: &Scenario) -> Vec<Span> {
         .collect();
     let changes = changes(scenario);
     let ends = changes.iter().skip(1).copied().chain(Some(scenario.until));
-    let spans = changes.iter().zip(ends).filter(|(from, until)| *from < until);
+    let spans = changes
+        .iter()
+        .zip(ends)
+        .filter(|(from, until)| *from < until);
     spans
         .map(|(&from, until)| Span {
             from,
@@ -54,7 +57,7 @@ fn outlooks(scenario: &Scenario, providers: &[Provider], at: Instant) -> Vec<Vec
     let dishes = scenario.menu.dishes.iter();
     let of = |provider: &Provider, method: MethodId, effort: u32, latest: bool| {
         let mut outlook = provider.outlook(at, method, effort);
-        if latest && scenario.probe_every.is_some() && is_behind(scenario, provider, at) {
+        if latest && scenario.follows_heads() && is_behind(scenario, provider, at) {
             outlook.answers.clear();
         }
         outlook
@@ -72,13 +75,15 @@ fn outlooks(scenario: &Scenario, providers: &[Provider], at: Instant) -> Vec<Vec
 fn is_behind(scenario: &Scenario, provider: &Provider, at: Instant) -> bool {
     let stale = scenario.chain.stale_after;
     let block_ns = nanos(scenario.chain.block_time).max(1);
-    provider.phases(at, MethodId::OTHER).any(|phase| match phase.behaviour {
-        Behaviour::StuckHead => {
-            nanos(at.saturating_duration_since(phase.from)) / block_ns >= stale
-        }
-        Behaviour::Behind(blocks) | Behaviour::Ahead(blocks) => blocks >= stale,
-        _ => false,
-    })
+    provider
+        .phases(at, MethodId::OTHER)
+        .any(|phase| match phase.behaviour {
+            Behaviour::StuckHead => {
+                nanos(at.saturating_duration_since(phase.from)) / block_ns >= stale
+            }
+            Behaviour::Behind(blocks) | Behaviour::Ahead(blocks) => blocks >= stale,
+            _ => false,
+        })
 }
 
 /// When anything changes, in order, from the start on.

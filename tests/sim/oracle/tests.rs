@@ -143,7 +143,10 @@ fn nobody_beats_what_was_possible() {
         let check = |name: &str, report: &Report| {
             let own = p99_us(report) as f64;
             let bound = best.p99_ns as f64 / 1e3;
-            assert!(own >= bound * 0.88, "{number}, {name}: {own} µs, {bound} were possible");
+            assert!(
+                own >= bound * 0.88,
+                "{number}, {name}: {own} µs, {bound} were possible"
+            );
         };
         for kind in REGISTRY {
             scenario.strategy = StrategySpec::of(kind);

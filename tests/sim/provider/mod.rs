@@ -266,7 +266,11 @@ impl Provider {
     }
 
     /// The refusal of the first limit that is reached.
-    fn over_limit(&mut self, now: Instant, limits: [Option<(u32, Option<u64>)>; 2]) -> Option<Fault> {
+    fn over_limit(
+        &mut self,
+        now: Instant,
+        limits: [Option<(u32, Option<u64>)>; 2],
+    ) -> Option<Fault> {
         if limits == [None; 2] {
             return None;
         }

@@ -71,7 +71,11 @@ const fn share(of: u64, part: u64) -> u64 {
 
 const fn millionths(permille: u32) -> u64 {
     let millionths = permille as u64 * 1_000;
-    if millionths > WHOLE { WHOLE } else { millionths }
+    if millionths > WHOLE {
+        WHOLE
+    } else {
+        millionths
+    }
 }
 
 impl Provider {

@@ -19,7 +19,9 @@ fn ask(key: u64) -> Ask {
 
 fn draws(script: &Script, at: Instant, count: u64) -> Vec<Plan> {
     let mut provider = Provider::new(script.clone(), 7);
-    (0..count).map(|key| provider.receive(at, &ask(key))).collect()
+    (0..count)
+        .map(|key| provider.receive(at, &ask(key)))
+        .collect()
 }
 
 /// Every behaviour that an observer can foretell, alone and together.
@@ -31,11 +33,20 @@ fn what_is_drawn_is_what_was_foretold() {
         vec![Behaviour::RefuseSome(200)],
         vec![Behaviour::HangSome(150), Behaviour::Slow(300)],
         vec![Behaviour::StallSome(100, ms(500))],
-        vec![Behaviour::StallSome(100, ms(500)), Behaviour::StallSome(300, ms(50))],
+        vec![
+            Behaviour::StallSome(100, ms(500)),
+            Behaviour::StallSome(300, ms(50)),
+        ],
         vec![Behaviour::Say(INTERNAL, 200), Behaviour::Later(ms(30))],
         vec![Behaviour::Drift(100, 900)],
-        vec![Behaviour::Pauses(Duration::from_secs(10), Duration::from_secs(6))],
-        vec![Behaviour::ResetSome(100), Behaviour::Fail(PRUNED.fault(None), 500)],
+        vec![Behaviour::Pauses(
+            Duration::from_secs(10),
+            Duration::from_secs(6),
+        )],
+        vec![
+            Behaviour::ResetSome(100),
+            Behaviour::Fail(PRUNED.fault(None), 500),
+        ],
     ];
     const COUNT: u64 = 40_000;
     for behaviours in cases {
@@ -56,10 +67,16 @@ fn what_is_drawn_is_what_was_foretold() {
             let share = |count: usize| count as u64 * WHOLE / COUNT;
             let answered = share(plans.iter().filter(good).count());
             let told = outlook.answered_within(span_ns);
-            assert!(answered.abs_diff(told) < 10_000, "{behaviours:?} {span:?}: {answered} {told}");
+            assert!(
+                answered.abs_diff(told) < 10_000,
+                "{behaviours:?} {span:?}: {answered} {told}"
+            );
             let waiting = WHOLE - share(plans.iter().filter(ended).count());
             let told = outlook.waiting_after(span_ns);
-            assert!(waiting.abs_diff(told) < 25_000, "{behaviours:?} {span:?}: {waiting} {told}");
+            assert!(
+                waiting.abs_diff(told) < 25_000,
+                "{behaviours:?} {span:?}: {waiting} {told}"
+            );
         }
     }
 }
@@ -67,7 +84,10 @@ fn what_is_drawn_is_what_was_foretold() {
 #[test]
 fn a_call_has_the_same_luck_at_an_upstream_however_late_it_comes() {
     let script = Script::new(0, 20);
-    let (early, late) = (draws(&script, second(1), 100), draws(&script, second(9), 100));
+    let (early, late) = (
+        draws(&script, second(1), 100),
+        draws(&script, second(9), 100),
+    );
     assert_eq!(early, late);
     let other = Provider::new(script, 8).receive(second(1), &ask(0));
     assert_ne!(early[0], other, "another upstream");
@@ -95,13 +115,19 @@ fn a_limit_is_reached_in_any_second_and_costs_nothing() {
 fn an_allowance_ends() {
     let mut script = Script::new(0, 20);
     script.allowance = Some(50);
-    let billed = draws(&script, second(1), 12).iter().filter(|plan| plan.billed).count();
+    let billed = draws(&script, second(1), 12)
+        .iter()
+        .filter(|plan| plan.billed)
+        .count();
     assert_eq!(billed, 5);
 }
 
 #[test]
 fn who_comes_when_all_are_busy_waits_and_who_finds_the_line_full_is_refused() {
-    let mut servers = queue::Servers::new(Capacity { at_once: 2, waiting: 1 });
+    let mut servers = queue::Servers::new(Capacity {
+        at_once: 2,
+        waiting: 1,
+    });
     let work = Duration::from_millis(100);
     let at = |ms: u64| Instant(ms * 1_000_000);
     assert_eq!(servers.admit(at(0), work), Some(Duration::ZERO));

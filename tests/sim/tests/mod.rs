@@ -3,4 +3,5 @@
 mod heads;
 mod hedging;
 mod stories;
+mod suite;
 mod swarm;

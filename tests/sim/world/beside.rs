@@ -33,9 +33,9 @@ impl Provider {
         if script.phases.is_empty() {
             return Some(newest);
         }
-        let in_force = phases.by_ref().filter(|phase| {
-            phase.only.is_none() && phase.from <= now && now < phase.until
-        });
+        let in_force = phases
+            .by_ref()
+            .filter(|phase| phase.only.is_none() && phase.from <= now && now < phase.until);
         for phase in in_force {
             match phase.behaviour {
                 Behaviour::Refuse | Behaviour::Hang | Behaviour::Reset => return None,
@@ -71,13 +71,14 @@ impl Provider {
 
 impl<D: Decider> World<'_, D> {
     pub(super) fn begin_checks(&mut self) {
-        if self.scenario.probe_every.is_none() {
-            return;
-        }
         for upstream in 0..self.providers.len() as u16 {
             let at = Instant(u64::from(upstream));
-            self.queue.push(at, Happening::Probe(upstream));
-            self.queue.push(at, Happening::Look(upstream));
+            if self.scenario.probe_every.is_some() {
+                self.queue.push(at, Happening::Probe(upstream));
+            }
+            if self.scenario.follows_heads() {
+                self.queue.push(at, Happening::Look(upstream));
+            }
         }
     }
 
@@ -91,7 +92,8 @@ impl<D: Decider> World<'_, D> {
         let Some(every) = self.scenario.probe_every.filter(|_| self.goes_on()) else {
             return Ok(());
         };
-        self.queue.push(self.now + every, Happening::Probe(upstream));
+        self.queue
+            .push(self.now + every, Happening::Probe(upstream));
         let index = UpstreamIndex(upstream);
         let Some(provider) = self.providers.get(index.as_usize()) else {
             return Ok(());
@@ -110,8 +112,10 @@ impl<D: Decider> World<'_, D> {
             return Ok(());
         }
         let lane = self.lanes.first();
-        let due =
-            lane.and_then(|lane| lane.decider.next_head_poll(UpstreamIndex(upstream), self.now));
+        let due = lane.and_then(|lane| {
+            lane.decider
+                .next_head_poll(UpstreamIndex(upstream), self.now)
+        });
         match due {
             Some(HeadPoll { at, kind }) if at <= self.now => {
                 let latency = Duration::from_millis(5 + self.heads.below(80));

@@ -319,7 +319,8 @@ impl<'a, D: Decider> World<'a, D> {
                 let words = [4, now.0, call.number(), u64::from(attempt.0), class];
                 self.report.trace.add(&words);
                 if !heard {
-                    lane.decider.see(slot, Seen::Finished(attempt, result), now)?;
+                    lane.decider
+                        .see(slot, Seen::Finished(attempt, result), now)?;
                 }
                 lane.decider.handle_event(call, event, now);
             }
@@ -443,11 +444,9 @@ impl<'a, D: Decider> World<'a, D> {
                             if dish.method == traffic::block_number() {
                                 let answered = said.unwrap_or(newest);
                                 lane.decider.raise_head(*mark, now);
-                                let told = lane.decider.answer_block_number(
-                                    sent.upstream,
-                                    answered,
-                                    now,
-                                );
+                                let told =
+                                    lane.decider
+                                        .answer_block_number(sent.upstream, answered, now);
                                 let head = lane.decider.head_mark();
                                 below_floor(live.floor, head, told)?;
                                 right = told.abs_diff(newest) < scenario.chain.stale_after;
@@ -513,7 +512,9 @@ fn below_floor(floor: Mark, head: Mark, told: u64) -> Check {
         return Ok(());
     };
     if now < era || now == era && told < least {
-        return Err(format!("a client is told of block {told}, another was told of {least}"));
+        return Err(format!(
+            "a client is told of block {told}, another was told of {least}"
+        ));
     }
     Ok(())
 }

@@ -190,7 +190,7 @@ impl<'a> Traffic<'a> {
             strategy: None,
             pinned,
             excluded,
-            height: if asked.latest && self.scenario.probe_every.is_some() {
+            height: if asked.latest && self.scenario.follows_heads() {
                 Height::Latest
             } else {
                 Height::Any
