@@ -121,8 +121,11 @@ fn answer(args: &Args) -> Result<String, String> {
         );
     }
     if let Some(path) = &args.svg {
-        std::fs::write(path, show::svg(&study))
-            .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+        std::fs::write(
+            path,
+            show::svg(&study, 1 + usize::from(args.compare.is_some())),
+        )
+        .map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
     }
     Ok(match args.format {
         Format::Table => show::table(&study),

@@ -77,15 +77,34 @@ fn a_scenario_of_one_s_own_is_played_with_everybody() {
     let study = json(&["--scenario", &file, "--seed", "9"]);
     assert_eq!(study["seed"], 9);
     let strategies = study["strategies"].as_object().unwrap();
-    for name in ["leaderboard", "priority", "round_robin", "baseline_erpc", "baseline_lasso"] {
+    for name in [
+        "leaderboard",
+        "priority",
+        "round_robin",
+        "baseline_erpc",
+        "baseline_lasso",
+    ] {
         let one = &strategies[name];
-        for key in ["success", "p50_ms", "p95_ms", "p99_ms", "p999_ms", "extra_load", "amplification", "spend", "regret_p99"] {
+        for key in [
+            "success",
+            "p50_ms",
+            "p95_ms",
+            "p99_ms",
+            "p999_ms",
+            "extra_load",
+            "amplification",
+            "spend",
+            "regret_p99",
+        ] {
             assert!(one[key].is_number(), "{name}: {key}");
         }
         assert!(one["share"]["one"].is_number() && one["share"]["two"].is_number());
     }
     assert_eq!(strategies["leaderboard"]["success"], 1.0);
-    let sum: u64 = strategies.values().map(|one| one["calls"].as_u64().unwrap()).sum();
+    let sum: u64 = strategies
+        .values()
+        .map(|one| one["calls"].as_u64().unwrap())
+        .sum();
     assert_eq!(study["calls"], sum);
     let again = json(&["--scenario", &file, "--seed", "9"]);
     assert_eq!(study, again, "the same seed");
@@ -98,20 +117,41 @@ fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "small.yaml", SMALL);
     let config = write(folder.path(), "mine.yaml", CONFIG);
-    let study = json(&["--config", &config, "--scenario", &file, "--strategy", "priority"]);
+    let study = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--strategy",
+        "priority",
+    ]);
     let share = &study["strategies"]["priority"]["share"];
     // `one` is the first by priority, and gone for a third of the time.
     let one = share["one"].as_f64().unwrap();
     assert!((0.3..0.9).contains(&one), "{share}");
     assert!(share["mine"].as_f64().unwrap() > 0.1, "{share}");
 
-    let both = json(&["--config", &config, "--scenario", &file, "--compare", "baseline_random"]);
+    let both = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--compare",
+        "baseline_random",
+    ]);
     let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["baseline_random", "priority"]);
 
     let other = CONFIG.replace("strategy: priority", "strategy: round_robin");
     let other = write(folder.path(), "other.yaml", &other);
-    let both = json(&["--config", &config, "--scenario", &file, "--compare", &other]);
+    let both = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--compare",
+        &other,
+    ]);
     let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
     assert_eq!(names, ["priority", "round_robin@other"]);
 }
@@ -131,7 +171,9 @@ fn a_log_is_replayed() {
     let file = write(folder.path(), "access.log", &log);
     let study = json(&["--trace", &file, "--strategy", "leaderboard"]);
     assert_eq!(study["calls"], 500);
-    let p50 = study["strategies"]["leaderboard"]["p50_ms"].as_f64().unwrap();
+    let p50 = study["strategies"]["leaderboard"]["p50_ms"]
+        .as_f64()
+        .unwrap();
     assert!((9.0..12.0).contains(&p50), "{p50}");
     let bad = write(folder.path(), "bad.log", "not json\n{}\n");
     assert!(refused(&["--trace", &bad]).contains("line 1 is no event"));
@@ -142,10 +184,20 @@ fn a_time_line_is_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "small.yaml", SMALL);
     let svg = folder.path().join("out.svg");
-    let output = simulate(&["--scenario", &file, "--compare", "priority", "--svg", svg.to_str().unwrap()]);
+    let output = simulate(&[
+        "--scenario",
+        &file,
+        "--compare",
+        "priority",
+        "--svg",
+        svg.to_str().unwrap(),
+    ]);
     assert!(output.status.success());
     let table = String::from_utf8(output.stdout).unwrap();
-    assert!(table.contains("one: 100% refused") && table.contains("(possible)"), "{table}");
+    assert!(
+        table.contains("one: 100% refused") && table.contains("(possible)"),
+        "{table}"
+    );
     let drawn = std::fs::read_to_string(svg).unwrap();
     assert!(drawn.starts_with("<svg ") && drawn.trim_end().ends_with("</svg>"));
     assert!(drawn.contains("one: 100% refused") && drawn.contains("priority: success"));
@@ -154,13 +206,26 @@ fn a_time_line_is_drawn() {
 #[test]
 fn what_cannot_be_played_says_why_and_where() {
     let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "bad.yaml", &SMALL.replace("refuse: 100%", "refuses: 100%"));
+    let file = write(
+        folder.path(),
+        "bad.yaml",
+        &SMALL.replace("refuse: 100%", "refuses: 100%"),
+    );
     let said = refused(&["--scenario", &file]);
-    assert!(said.contains("bad.yaml:9:") && said.contains("refuses"), "{said}");
+    assert!(
+        said.contains("bad.yaml:9:") && said.contains("refuses"),
+        "{said}"
+    );
     let said = refused(&["--scenario", "no-such-thing"]);
-    assert!(said.contains("no-such-thing") && said.contains("outage-of-one"), "{said}");
+    assert!(
+        said.contains("no-such-thing") && said.contains("outage-of-one"),
+        "{said}"
+    );
     let said = refused(&["--scenario", "calm", "--strategy", "fastest"]);
-    assert!(said.contains("`fastest`") && said.contains("leaderboard"), "{said}");
+    assert!(
+        said.contains("`fastest`") && said.contains("leaderboard"),
+        "{said}"
+    );
     let said = refused(&["--compare", "nothing.yaml"]);
     assert!(said.contains("nothing.yaml"), "{said}");
     let config = write(folder.path(), "bad-config.yaml", "version: 1\nsever: {}\n");
@@ -172,7 +237,10 @@ fn what_cannot_be_played_says_why_and_where() {
 #[test]
 fn the_manual_s_example_is_played() {
     let page = include_str!("../../src/manual/simulator.md");
-    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let example = page
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "tuesday.yaml", example.unwrap());
     let study = json(&["--scenario", &file, "--compare", "baseline_priority"]);

@@ -174,7 +174,7 @@ fn a_picture_is_whole_and_says_what_went_wrong() {
         Contender::Field(BASELINES[2]),
     ];
     let study = Study::run(&template, &told(&template), 3, &contenders).unwrap();
-    let svg = show::svg(&study);
+    let svg = show::svg(&study, 2);
     for word in [
         "<svg ",
         "</svg>",

@@ -22,7 +22,7 @@ text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;f
 .small{font-size:11px}.tick{font-size:11px;fill:var(--soft)}.middle{text-anchor:middle}.end{text-anchor:end}\
 .axis{stroke:var(--soft);stroke-width:1}.grid{stroke:var(--grid);stroke-width:1}.edge{stroke:var(--band);stroke-width:1;stroke-opacity:.6}\
 .band{fill:var(--band);fill-opacity:.09}.p99{fill:none;stroke:var(--line);stroke-width:1.6}\
-.possible{stroke:#009e73;stroke-width:1.4;stroke-dasharray:5 4}.error{fill:#d1242f}.open{fill:#d1242f}.half{fill:#e69f00}.held{fill:#8250df}\
+.possible{stroke:#009e73;stroke-width:1.4;stroke-dasharray:5 4}.error{fill:#8b0a1a}.open{fill:#e5484d}.half{fill:#f4a9ab}.held{fill:#8250df}\
 .quarantined{fill:#57606a}.idle{fill:var(--grid)}";
 
 /// An SVG that grows.

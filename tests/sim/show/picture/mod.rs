@@ -17,13 +17,14 @@ const RIGHT: f64 = 24.0;
 const MAX_LABEL_ROWS: usize = 6;
 const LABEL_HEIGHT: f64 = 15.0;
 
-/// The study of its first [`MAX_ENTRIES`] contenders as an SVG.
+/// The study of its first contenders as an SVG: so many, and [`MAX_ENTRIES`] at most.
 #[must_use]
-pub fn svg(study: &Study) -> String {
+pub fn svg(study: &Study, entries: usize) -> String {
+    let entries = entries.min(MAX_ENTRIES);
     let seconds = study.until.0 as f64 / 1e9;
     let time = Scale::new(0.0, seconds.max(1.0), LEFT, WIDTH - RIGHT);
     let mut canvas = Canvas::new(WIDTH);
-    let top = title(&mut canvas, study);
+    let top = title(&mut canvas, study, entries);
     let rows = label_rows(study, &time);
     let used = rows.iter().flatten().max().map_or(0, |row| row + 1);
     let labels_top = top;
@@ -31,12 +32,16 @@ pub fn svg(study: &Study) -> String {
     let bands_top = y - 4.0;
     // Bands lie under everything, so their place is kept and they are drawn when the height is known.
     let below = canvas.mark();
-    for entry in study.entries.iter().take(MAX_ENTRIES) {
+    for entry in study.entries.iter().take(entries) {
         y = panels::draw(&mut canvas, study, entry, &time, y);
     }
-    y = time_axis(&mut canvas, &time, bands_top, y);
-    let bottom = y - 26.0;
+    let bottom = y + 2.0;
+    y = time_axis(&mut canvas, &time, y);
     let mut under = Canvas::new(WIDTH);
+    for tick in time.ticks(10) {
+        let x = time.at(tick);
+        under.line("grid", x, bands_top, x, bottom);
+    }
     for (band, row) in study.bands.iter().zip(&rows) {
         let (from, until) = (band.from.0 as f64 / 1e9, band.until.0 as f64 / 1e9);
         let (left, right) = (time.at(from), time.at(until));
@@ -65,11 +70,11 @@ pub fn svg(study: &Study) -> String {
     canvas.finish(y + 10.0, &description(study))
 }
 
-fn title(canvas: &mut Canvas, study: &Study) -> f64 {
+fn title(canvas: &mut Canvas, study: &Study, entries: usize) -> f64 {
     let names: Vec<_> = study
         .entries
         .iter()
-        .take(MAX_ENTRIES)
+        .take(entries)
         .map(|entry| entry.name.as_str())
         .collect();
     let title = format!("{}: {}", study.scenario, names.join(" and "));
@@ -140,12 +145,11 @@ fn label_rows(study: &Study, time: &Scale) -> Vec<Option<usize>> {
     study.bands.iter().map(place).collect()
 }
 
-fn time_axis(canvas: &mut Canvas, time: &Scale, top: f64, y: f64) -> f64 {
+fn time_axis(canvas: &mut Canvas, time: &Scale, y: f64) -> f64 {
     let axis = y + 2.0;
     canvas.line("axis", LEFT, axis, WIDTH - RIGHT, axis);
     for tick in time.ticks(10) {
         let x = time.at(tick);
-        canvas.line("grid", x, top, x, axis);
         canvas.line("axis", x, axis, x, axis + 4.0);
         canvas.text("tick middle", x, axis + 17.0, &format!("{tick}"));
     }

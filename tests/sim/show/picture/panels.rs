@@ -32,7 +32,7 @@ pub fn draw(canvas: &mut Canvas, study: &Study, entry: &Entry, time: &Scale, y: 
     let seconds = (study.until.0 / 1_000_000_000) as usize;
     let columns = columns(&entry.report, seconds, study.upstreams.len());
     canvas.text("head", LEFT, y + 12.0, &heading(entry));
-    let y = shares(canvas, &columns, time, y + GAP);
+    let y = shares(canvas, &columns, time, y + 2.0 * GAP);
     let y = errors(canvas, &columns, time, y + GAP);
     let y = latencies(canvas, study, &columns, time, y + GAP);
     let y = if entry.report.moments.is_empty() {
