@@ -272,9 +272,8 @@ impl Decider for Baseline {
                 }
             }
             Event::Stale { attempt, sent } if is_out(call, attempt) => {
-                let again = !call.replaced
-                    && !(sent && call.request.effect == Effect::NodeWrite)
-                    && now < call.deadline;
+                let doubles = sent && call.request.effect == Effect::NodeWrite;
+                let again = !(call.replaced || doubles) && now < call.deadline;
                 if again {
                     call.replaced = true;
                     call.sent |= sent;
