@@ -212,7 +212,7 @@ fn chosen(names: &[String], own: &Deciding) -> Result<Vec<Contender>, String> {
 enum Other {
     Contender(Contender),
     /// The file's name without folder and ending, and what it tells.
-    Configuration(String, Deciding),
+    Configuration(String, Box<Deciding>),
 }
 
 fn compared(other: &str, args: &Args, template: &Template) -> Result<Other, String> {
@@ -230,7 +230,7 @@ fn compared(other: &str, args: &Args, template: &Template) -> Result<Other, Stri
         ));
     }
     let deciding = Deciding::of(Some(path), args.chain.as_deref(), template)?;
-    Ok(Other::Configuration(stem(path), deciding))
+    Ok(Other::Configuration(stem(path), Box::new(deciding)))
 }
 
 fn stem(path: &Path) -> String {

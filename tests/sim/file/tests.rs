@@ -163,3 +163,34 @@ fn the_suite_is_what_is_in_the_folder_and_has_two_halves() {
         }
     }
 }
+
+/// The page is the schema for people: a key that it does not name does not exist for them.
+#[test]
+fn the_manual_names_every_key_and_every_word() {
+    let page = include_str!("../../../src/manual/simulator.md");
+    let keys = include_str!("keys.rs").lines();
+    let keys = keys.filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(':'));
+    let mut count = 0;
+    for (key, _) in keys {
+        // What Rust calls otherwise, since `for` is a word of its own.
+        let key = if key == "lasts" { "for" } else { key };
+        let named = [
+            format!("`{key}"),
+            format!(" {key}:"),
+            format!(" {key},"),
+            format!(" {key} }}"),
+        ];
+        assert!(
+            named.iter().any(|word| page.contains(word)),
+            "`{key}` is not in the manual"
+        );
+        count += 1;
+    }
+    assert!(count > 60, "only {count} keys were found");
+    for (saying, _) in crate::provider::NAMED {
+        assert!(
+            page.contains(&format!("`{saying}`")),
+            "`{saying}` is not in the manual"
+        );
+    }
+}
