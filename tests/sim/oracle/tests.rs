@@ -109,6 +109,32 @@ fn the_cheapest_way_uses_what_is_free_first() {
     assert!((best.spend_micros - 20_000.0).abs() < 1.0, "{best:?}");
 }
 
+#[test]
+fn calls_that_nobody_could_serve_are_in_no_latency_and_no_avoidable_error() {
+    let upstreams = (0..2)
+        .map(|number| Script::new(number, 20).but(20, 24, Behaviour::Hang))
+        .collect();
+    let scenario = scenario(upstreams);
+    let best = possible(&scenario);
+    let plain = run_with(&scenario, &Service::ALWAYS, Product::new).unwrap();
+    let judged = run_with(&scenario, &best.service, Product::new).unwrap();
+    assert_eq!(
+        plain.trace_hash(),
+        judged.trace_hash(),
+        "judging changes nothing"
+    );
+    // Some that began in the outage are answered after it, seconds late.
+    assert!(plain.latency_us(999) > 1_000_000, "nobody was late");
+    assert!(
+        judged.latency_us(999) < 500_000,
+        "{}",
+        judged.latency_us(999)
+    );
+    assert!(judged.latencies_us.len() < plain.latencies_us.len());
+    assert!(plain.bad_calls() > 0, "nobody saw the outage");
+    assert_eq!((plain.avoidable, judged.avoidable), (plain.bad_calls(), 0));
+}
+
 fn p99_us(report: &Report) -> u64 {
     report.latency_us(990)
 }
