@@ -11,6 +11,7 @@ mod dump;
 mod load;
 mod schema;
 mod serve;
+mod simulate;
 
 /// One JSON-RPC endpoint in front of many EVM RPC providers.
 #[derive(Parser)]
@@ -36,6 +37,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Put load on an endpoint and report latency without coordinated omission
     Load(Box<load::Args>),
+    /// Ask what a configuration would have done: strategies under a deterministic simulator
+    Simulate(Box<simulate::Args>),
 }
 
 /// Runs the command that the arguments name. Exit code 0 is success, 1 a failure that was
@@ -49,5 +52,6 @@ pub fn run() -> ExitCode {
         Command::Schema(args) => schema::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Load(args) => load::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
     }
 }

@@ -20,6 +20,7 @@ pub mod call;
 pub mod catalog;
 pub mod client_body;
 pub mod connection;
+pub mod decisions;
 pub mod drain;
 pub mod flights;
 pub mod heads;

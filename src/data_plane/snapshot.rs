@@ -6,16 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use config::Compression;
-use engine::chain::ChainId;
-use engine::config::{
-    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig,
-    SheddingConfig, UpstreamConfig,
-};
-use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
-use engine::method;
+use engine::config::{ChainConfig, ShardConfig};
+use engine::index::{ChainIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use wire::http1::{self, RequestPrefix};
 
 use super::catalog;
+use super::decisions;
 use super::policies::{MethodEntry, Policies};
 use super::route::Routes;
 use super::upstream::Upstream;
@@ -97,11 +93,7 @@ pub fn build(epoch: &Epoch) -> Result<Built, String> {
         chains,
         engine: ShardConfig {
             chains: engine_chains,
-            retry_budget: RetryBudgetConfig::share(
-                (config.retry.budget * 1000.0).round() as u32,
-                config.retry.min_per_second,
-                shards,
-            ),
+            retry_budget: decisions::retry_budget(config, shards),
             ..ShardConfig::default()
         },
     })
@@ -112,74 +104,22 @@ fn build_chain(
     index: ChainIndex,
     chain: &config::Chain,
 ) -> Result<(Chain, ChainConfig), String> {
-    let config = &epoch.config;
-    let policies = Policies::new(config, chain);
-    let mut strategies = Vec::new();
-    for strategy in policies.strategies() {
-        strategies.push(catalog::spec(strategy)?);
-    }
-    for kind in engine::strategy::REGISTRY {
-        strategies.push(engine::strategy::StrategySpec::of(kind));
-    }
-    let mut providers: Vec<&str> = Vec::new();
+    let (policies, engine_chain) = decisions::chain(&epoch.config, chain)?;
     let mut upstreams = Vec::new();
-    let mut engine_upstreams = Vec::new();
     for (at, configured) in chain.upstreams.iter().enumerate() {
-        let provider = match providers.iter().position(|p| *p == configured.provider) {
-            Some(at) => at,
-            None => {
-                providers.push(&configured.provider);
-                providers.len() - 1
-            }
-        };
-        let at16 = u16::try_from(at).map_err(|_| "too many upstreams".to_owned())?;
-        upstreams.push(Rc::new(build_upstream(
-            epoch,
-            index,
-            UpstreamIndex(at16),
-            configured,
-        )?));
-        engine_upstreams.push(UpstreamConfig {
-            provider: ProviderIndex(u16::try_from(provider).unwrap_or(u16::MAX)),
-            priority: configured.priority,
-            weight: configured.weight,
-            timeout: configured.timeout,
-            breaker: BreakerConfig {
-                failures: configured.breaker.failures,
-                window: configured.breaker.window,
-                open_for: configured.breaker.open_for,
-                probes: configured.breaker.probes,
-                ..BreakerConfig::default()
-            },
-            denied: denied(configured),
-            ..UpstreamConfig::default()
-        });
+        let at = u16::try_from(at).map_err(|_| "too many upstreams".to_owned())?;
+        let built = build_upstream(epoch, index, UpstreamIndex(at), configured)?;
+        upstreams.push(Rc::new(built));
     }
     if let Some(clash) = same_filter_tag(&upstreams) {
         return Err(format!("chain {}: {clash}", chain.name));
     }
-    let registry_of: Vec<_> = strategies.iter().map(catalog::registry_index).collect();
+    let registry_of = engine_chain.strategies.iter();
+    let registry_of: Vec<_> = registry_of.map(catalog::registry_index).collect();
     let named = (0..engine::strategy::REGISTRY.len())
         .map(|kind| registry_of.iter().position(|k| *k == kind).unwrap_or(0))
         .map(|at| StrategyIndex(u16::try_from(at).unwrap_or(0)))
         .collect();
-    let engine_chain = ChainConfig {
-        chain_id: chain.chain_id.map(ChainId),
-        upstreams: engine_upstreams,
-        policies: policies.engine().to_vec(),
-        strategies,
-        max_lag_blocks: chain.probe.max_lag_blocks,
-        heads: HeadConfig {
-            enabled: chain.heads.enabled,
-            min_interval: chain.heads.min_interval,
-            max_interval: chain.heads.max_interval,
-            finality_interval: chain.heads.finality_interval,
-        },
-        ..ChainConfig::default()
-    };
-    engine_chain
-        .check()
-        .map_err(|error| format!("chain {}: {error}", chain.name))?;
     let built = Chain {
         upstreams,
         policies,
@@ -202,14 +142,6 @@ fn same_filter_tag(upstreams: &[Rc<Upstream>]) -> Option<String> {
             one.name, other.name
         ))
     })
-}
-
-/// The standard methods that an upstream is never sent.
-fn denied(upstream: &config::Upstream) -> MethodSet {
-    method::all()
-        .filter(|(_, name, _)| !upstream.methods.permits(name))
-        .map(|(id, _, _)| id)
-        .collect()
 }
 
 /// The upstreams that must not be sent a method whose name no table knows.

@@ -14,6 +14,8 @@ pub mod mailbox {}
 pub mod invariants {}
 #[doc = include_str!("measuring.md")]
 pub mod measuring {}
+#[doc = include_str!("simulator.md")]
+pub mod simulator {}
 #[doc = include_str!("config.md")]
 pub mod config {}
 #[doc = include_str!("metrics.md")]

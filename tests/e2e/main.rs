@@ -33,6 +33,7 @@ mod limits;
 mod observability;
 mod own_writes;
 mod policies;
+mod simulate;
 mod streaming;
 mod surface;
 mod tls;

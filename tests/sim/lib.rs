@@ -1,12 +1,12 @@
-//! Deterministic simulator of one shard: the production engine, unmodified, under virtual time.
+//! Deterministic simulator: shards of the production engine, unmodified, under virtual time, beside an oracle and the field's strategies.
 //!
 //! It is a second driver around [`engine::shard::Shard`]. It replaces the clock, the network, the providers and the clients, and
 //! nothing of the decisions. Every draw comes from one seed, each concern with a stream of its own, so the same
 //! [`Scenario`] gives the same [`trace hash`](report::Report::trace_hash), on any machine.
 //!
 //! ```text
-//! scenario ──► world (heap of events, virtual clock) ──► engine::shard
-//!    ▲            │ provider: what an upstream would do        │ notes, actions
+//! scenario ──► world (heap of events, virtual clock) ──► deciders: engine::shard, or a strategy of the field
+//!    ▲            │ provider: what an upstream would do        │ actions, notes, news for other shards
 //!  swarm          ▼                                            ▼
 //!  (seed)       report  ◄──────────────────────────────── auditor (invariants, at every step)
 //! ```
@@ -15,11 +15,19 @@
 //! over, retries within their budget, …) and stops the run with a sentence, the time and the seed when it is not.
 
 pub mod auditor;
+pub mod baseline;
+pub mod decider;
+pub mod distribution;
+pub mod file;
 pub mod heads;
-pub mod latency;
+pub mod judge;
+pub mod oracle;
 pub mod provider;
+pub mod recording;
 pub mod report;
 pub mod scenario;
+pub mod show;
+pub mod study;
 pub mod swarm;
 #[cfg(test)]
 mod tests;

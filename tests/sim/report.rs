@@ -1,11 +1,13 @@
-//! What came of a run: counts, the time line by seconds, and a hash of everything that happened.
+//! What came of a run: counts, the time line, and a hash of everything that happened. It judges nothing.
 
 use std::collections::BTreeMap;
 
+use engine::breaker::State;
 use engine::fault::FaultClass;
+use engine::index::UpstreamIndex;
 use engine::time::Instant;
 
-/// FNV-1a, 64 bits: the trace's fingerprint needs no strength, only to be the same everywhere.
+/// A fingerprint of words: the trace's needs no strength, only to be the same everywhere and to notice every change of order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace(u64);
 
@@ -14,10 +16,20 @@ impl Trace {
         Self(0xCBF2_9CE4_8422_2325)
     }
 
-    pub(crate) fn add(&mut self, words: &[u64]) {
-        for byte in words.iter().flat_map(|word| word.to_le_bytes()) {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
+    pub(crate) const fn add(&mut self, words: &[u64]) {
+        let mut position = 0;
+        while position < words.len() {
+            // Folded multiplication: every bit of the word reaches every bit of the state.
+            let product = (self.0 ^ words[position]) as u128 * 0x9E37_79B9_7F4A_7C15_u128;
+            self.0 = (product as u64) ^ ((product >> 64) as u64).rotate_left(23);
+            position += 1;
         }
+    }
+
+    /// The fingerprint.
+    #[must_use]
+    pub const fn hash(self) -> u64 {
+        crate::provider::mixed(self.0)
     }
 }
 
@@ -32,7 +44,43 @@ pub struct Second {
     pub bad: u64,
     /// Attempts by upstream.
     pub attempts: Vec<u64>,
+    /// Where in [`Report::latencies_us`] the calls that ended from this second on begin.
+    pub first_latency: usize,
 }
+
+/// Something that happened to an upstream on one shard, for the time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// When.
+    pub at: Instant,
+    /// On which shard.
+    pub shard: u16,
+    /// To which upstream.
+    pub upstream: UpstreamIndex,
+    /// What.
+    pub what: Change,
+}
+
+/// What happened to an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Its breaker entered this state.
+    Breaker(State),
+    /// It is held off until then.
+    HeldOff(Instant),
+    /// Its hold-off is over.
+    Returned,
+    /// It is quarantined until then at least.
+    Quarantined(Instant),
+    /// It is out of quarantine.
+    Released,
+}
+
+/// More moments than this are not kept: a time line has room for fewer.
+pub const MAX_MOMENTS: usize = 100_000;
+
+/// Parts of a second in [`Report::tenths`].
+pub const TENTH_NS: u64 = 100_000_000;
 
 /// What came of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,10 +93,14 @@ pub struct Report {
     pub calls: u64,
     /// Calls that ended well.
     pub good: u64,
+    /// Of those, the ones whose answer was wrong: of another chain, of the past, a lie.
+    pub wrong: u64,
     /// Calls whose client left.
     pub abandoned: u64,
     /// Calls that ended with an error that the client sees, by class.
     pub bad: BTreeMap<FaultClass, u64>,
+    /// Of those, the ones that began while an upstream was well.
+    pub avoidable: u64,
     /// Attempts of any kind.
     pub attempts: u64,
     /// Of those, the ones that drew the budget.
@@ -57,25 +109,34 @@ pub struct Report {
     pub reroutes: u64,
     /// Retries that the budget denied.
     pub denied: u64,
-    /// Second attempts beside a first that had not answered.
+    /// Attempts made while another of the same call had not ended.
     pub hedges: u64,
     /// Hedges that their share of the calls denied.
     pub hedges_denied: u64,
-    /// Latencies of good calls, in microseconds, unsorted.
+    /// Latencies of good and right calls that somebody could serve when they began, in microseconds, in the order of their ends.
     pub latencies_us: Vec<u64>,
+    /// Compute units to pay for, by upstream.
+    pub units: Vec<u64>,
     /// The time line.
     pub seconds: Vec<Second>,
+    /// Attempts by tenth of a second and upstream: those of a tenth stand together.
+    pub tenths: Vec<u32>,
+    /// What happened to upstreams, in order.
+    pub moments: Vec<Moment>,
+    upstreams: usize,
 }
 
 impl Report {
-    pub(crate) const fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, upstreams: usize) -> Self {
         Self {
             seed,
             trace: Trace::new(),
             calls: 0,
             good: 0,
+            wrong: 0,
             abandoned: 0,
             bad: BTreeMap::new(),
+            avoidable: 0,
             attempts: 0,
             retries: 0,
             reroutes: 0,
@@ -83,15 +144,20 @@ impl Report {
             hedges: 0,
             hedges_denied: 0,
             latencies_us: Vec::new(),
+            units: vec![0; upstreams],
             seconds: Vec::new(),
+            tenths: Vec::new(),
+            moments: Vec::new(),
+            upstreams,
         }
     }
 
-    pub(crate) fn second(&mut self, at: Instant, upstreams: usize) -> &mut Second {
+    pub(crate) fn second(&mut self, at: Instant) -> &mut Second {
         let number = (at.0 / 1_000_000_000) as usize;
         if self.seconds.len() <= number {
             let empty = Second {
-                attempts: vec![0; upstreams],
+                attempts: vec![0; self.upstreams],
+                first_latency: self.latencies_us.len(),
                 ..Second::default()
             };
             self.seconds.resize(number + 1, empty);
@@ -100,10 +166,32 @@ impl Report {
         &mut self.seconds[number]
     }
 
+    pub(crate) fn count_attempt(&mut self, at: Instant, upstream: usize, is_hedge: bool) {
+        self.attempts += 1;
+        self.hedges += u64::from(is_hedge);
+        if let Some(count) = self.second(at).attempts.get_mut(upstream) {
+            *count += 1;
+        }
+        let tenth = (at.0 / TENTH_NS) as usize;
+        let needed = (tenth + 1) * self.upstreams;
+        if self.tenths.len() < needed {
+            self.tenths.resize(needed, 0);
+        }
+        if let Some(count) = self.tenths.get_mut(tenth * self.upstreams + upstream) {
+            *count += 1;
+        }
+    }
+
+    pub(crate) fn keep(&mut self, moment: Moment) {
+        if self.moments.len() < MAX_MOMENTS {
+            self.moments.push(moment);
+        }
+    }
+
     /// The trace's fingerprint: equal for equal scenarios.
     #[must_use]
     pub const fn trace_hash(&self) -> u64 {
-        self.trace.0
+        self.trace.hash()
     }
 
     /// Calls that ended with an error that the client sees.
@@ -132,6 +220,15 @@ impl Report {
         (own * 1_000_u64).checked_div(all).unwrap_or(0)
     }
 
+    /// Attempts to an upstream in all.
+    #[must_use]
+    pub fn attempts_to(&self, upstream: usize) -> u64 {
+        let seconds = self.seconds.iter();
+        seconds
+            .filter_map(|second| second.attempts.get(upstream))
+            .sum()
+    }
+
     /// Calls of those seconds that ended with an error that the client sees.
     #[must_use]
     pub fn bad_between(&self, from_s: usize, until_s: usize) -> u64 {
@@ -149,9 +246,26 @@ impl Report {
     /// The latency below which this many per thousand of the good calls are, in microseconds.
     #[must_use]
     pub fn latency_us(&self, permille: usize) -> u64 {
-        let mut sorted = self.latencies_us.clone();
-        sorted.sort_unstable();
-        let rank = sorted.len().saturating_sub(1) * permille / 1_000;
-        sorted.get(rank).copied().unwrap_or(0)
+        quantile_us(&mut self.latencies_us.clone(), permille * 10)
     }
+
+    /// The same of the calls that ended in one second, in hundredths of a per cent.
+    #[must_use]
+    pub fn latency_in_second_us(&self, second: usize, basis_points: usize) -> Option<u64> {
+        let from = self.seconds.get(second)?.first_latency;
+        let next = self.seconds.get(second + 1);
+        let until = next.map_or(self.latencies_us.len(), |next| next.first_latency);
+        let mut own = self.latencies_us.get(from..until)?.to_vec();
+        (!own.is_empty()).then(|| quantile_us(&mut own, basis_points))
+    }
+}
+
+/// The value below which so many of ten thousand are; 0 of none.
+pub(crate) fn quantile_us(values: &mut [u64], basis_points: usize) -> u64 {
+    let Some(last) = values.len().checked_sub(1) else {
+        return 0;
+    };
+    *values
+        .select_nth_unstable((last * basis_points / 10_000).min(last))
+        .1
 }

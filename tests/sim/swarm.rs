@@ -3,17 +3,19 @@
 
 use core::time::Duration;
 
-use engine::config::{BreakerConfig, HedgeConfig, RetryBudgetConfig};
+use engine::config::{AccountConfig, BreakerConfig, HedgeConfig, RetryBudgetConfig};
+use engine::fault::Fault;
 use engine::index::{AccountIndex, ProviderIndex};
 use engine::method::lookup;
 use engine::rng::Rng;
 use engine::strategy::{REGISTRY, StrategySpec};
+use engine::time::Instant;
 
 use crate::provider::{
     BAD_GATEWAY, Behaviour, INTERNAL, NO_METHOD, PRUNED, REVERT, RIDDLE, Script, UNAUTHORIZED,
 };
 use crate::report::Report;
-use crate::scenario::{Mix, Scenario, second};
+use crate::scenario::{Dish, Gossip, Mix, Scenario, second};
 use crate::world::run;
 
 /// When the faults end.
@@ -47,11 +49,11 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario.mix = Mix {
         signed: sometimes(100, &mut rng),
         node_writes: sometimes(100, &mut rng),
-        traces: 0,
         pinned: sometimes(100, &mut rng),
         excluded: sometimes(200, &mut rng),
         abandoned: sometimes(200, &mut rng),
         hurried: sometimes(200, &mut rng),
+        ..Mix::default()
     };
     scenario.probe_every = rng
         .chance(1, 2)
@@ -59,6 +61,7 @@ pub fn scenario(seed: u64) -> Scenario {
     scenario.late_events = rng.chance(1, 3);
     hedge(&mut scenario, &mut Rng::new(seed ^ 0x4ED6E));
     resilience(&mut scenario, &mut Rng::new(seed ^ 0x8E5111E));
+    share(&mut scenario, &mut Rng::new(seed ^ 0x5AAED));
     scenario
 }
 
@@ -68,7 +71,14 @@ fn resilience(scenario: &mut Scenario, rng: &mut Rng) {
     if rng.chance(1, 2) {
         return;
     }
-    scenario.mix.traces = sometimes(400, rng);
+    let (traces, others) = (sometimes(400, rng), &mut scenario.menu.dishes);
+    others[0].weight = 750;
+    others[1].weight = 250;
+    if traces > 0 {
+        let trace = Dish::new("debug_traceTransaction", u64::from(traces));
+        others.push(trace);
+    }
+    scenario.accounts = vec![AccountConfig::default(); 2];
     if rng.chance(1, 4) {
         scenario.shedding.max_live_calls = 40 + rng.below(100) as u32;
     }
@@ -78,20 +88,49 @@ fn resilience(scenario: &mut Scenario, rng: &mut Rng) {
         script.config.breaker.by_group = rng.chance(3, 4);
         script.config.slow_start = rng.chance(1, 4);
         if rng.chance(1, 3) {
-            script.config.account = AccountIndex(rng.below(2) as u16);
+            script.config.account = Some(AccountIndex(rng.below(2) as u16));
         }
         if rng.chance(1, 4) {
             script.config.limiter.max_in_flight = 1 + rng.below(30) as u32;
         }
         let share = 50 + rng.below(950) as u32;
-        let broken = match rng.below(4) {
-            0 => Behaviour::SayWith(lookup(b"debug_traceTransaction"), INTERNAL, share),
-            1 => Behaviour::SayWith(lookup(b"eth_getBalance"), INTERNAL, share),
-            2 => Behaviour::Garble(share),
+        let broken = Behaviour::Say(INTERNAL, share);
+        let garbled = Behaviour::Fail(Fault::malformed("reply_wrong_id"), share);
+        let kind = rng.below(4);
+        let from = rng.below(HEALED_S - 1);
+        let traces = [lookup(b"debug_traceTransaction")];
+        let balances = [lookup(b"eth_getBalance")];
+        let script_so_far = script.clone();
+        *script = match kind {
+            0 => script_so_far.but_with(&traces, from, HEALED_S, broken),
+            1 => script_so_far.but_with(&balances, from, HEALED_S, broken),
+            2 => script_so_far.but(from, HEALED_S, garbled),
             _ => continue,
         };
-        let from = rng.below(HEALED_S - 1);
-        *script = script.clone().but(from, HEALED_S, broken);
+    }
+}
+
+/// Every other scenario is shared by several shards, whose gossip may be lossy and late; and clients may come in batches and bursts.
+fn share(scenario: &mut Scenario, rng: &mut Rng) {
+    if rng.chance(1, 2) {
+        return;
+    }
+    scenario.shards = 2 + rng.below(3) as u16;
+    scenario.gossip = Gossip {
+        lost: sometimes(900, rng),
+        repeated: sometimes(300, rng),
+        delay: Duration::from_micros(rng.below(2_000)),
+        disorder: Duration::from_millis(sometimes(5_000, rng).into()),
+    };
+    scenario.mix.batched = sometimes(100, rng);
+    scenario.mix.batch_calls = 2 + rng.below(20) as u32;
+    if rng.chance(1, 3) {
+        let at = Instant(rng.below(HEALED_S * 1_000_000_000));
+        scenario.bursts = vec![(at, 10 + rng.below(200) as u32)];
+    }
+    if rng.chance(1, 3) {
+        let at = second(1 + rng.below(HEALED_S - 1));
+        scenario.chain.set_back = Some((at, 1 + rng.below(4)));
     }
 }
 
@@ -144,7 +183,7 @@ fn check_shares(scenario: &Scenario, report: &Report) -> Result<(), String> {
     let fair = 1_000 / scenario.upstreams.len() as u64;
     for (number, script) in scenario.upstreams.iter().enumerate() {
         let long = |behaviour: &Behaviour| {
-            matches!(behaviour, Behaviour::Garble(_))
+            matches!(behaviour, Behaviour::Fail(..))
                 || matches!(behaviour, Behaviour::Say(saying, _) if *saying == UNAUTHORIZED || *saying == NO_METHOD)
         };
         if script.phases.iter().any(|phase| long(&phase.behaviour)) {
@@ -183,6 +222,15 @@ fn fault_kinds(rng: &mut Rng) -> Vec<Behaviour> {
         Behaviour::BreakMidStream(share(rng)),
         Behaviour::WrongChain,
         Behaviour::StuckHead,
+        Behaviour::Drift(100, 200 + rng.below(2_000) as u32),
+        Behaviour::Pauses(
+            Duration::from_millis(2_000 + rng.below(8_000)),
+            Duration::from_millis(rng.below(4_000)),
+        ),
+        Behaviour::Later(Duration::from_millis(rng.below(400))),
+        Behaviour::Behind(rng.below(40)),
+        Behaviour::Ahead(rng.below(200)),
+        Behaviour::WrongResults(share(rng)),
     ];
     let wanted = 1 + rng.below(4);
     (0..wanted)

@@ -163,8 +163,8 @@ impl Auditor {
         is_probe: bool,
         forced: bool,
     ) -> Check {
-        let group = self.calls.get(&attempt.0).map(super::Call::group);
-        let group = group.ok_or(format!("{:?} is over", attempt.0))?;
+        let group = self.noted(attempt.0)?.map(super::Call::group);
+        let group = group.ok_or_else(|| format!("{:?} is over", attempt.0))?;
         self.upstream(to)?
             .breakers
             .start(attempt, group, is_probe, forced)

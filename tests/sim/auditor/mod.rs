@@ -1,24 +1,28 @@
-//! What must be true at every step, seen from outside. It is told what the driver does and what the engine notes, keeps its own
+//! What must be true of one shard at every step, seen from outside. It is told what the driver does and what the engine notes, keeps its own
 //! books, and never asks the engine how it decided.
+//!
+//! A call is known by its slot while it lives: the driver's own name for it, so that a look-up is an index. What the engine notes carries the
+//! engine's number, which must be that of the call whose turn it is.
 
 mod breakers;
 mod hedges;
 mod notes;
 mod shares;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-use engine::call::MAX_LIVE_ATTEMPTS;
-use engine::call::{Outcome, Request};
-use engine::config::{MethodPolicy, RetryBudgetConfig, SheddingConfig};
+use engine::call::{MAX_CALL_ATTEMPTS, MAX_LIVE_ATTEMPTS, Outcome, Request};
+use engine::chain::ChainId;
+use engine::config::{RetryBudgetConfig, SheddingConfig};
 use engine::fault::{Fault, FaultClass};
-use engine::index::{AttemptId, CallId, ProviderIndex, UpstreamIndex};
+use engine::gossip::News;
+use engine::index::{AttemptId, CallId, PolicyIndex, ProviderIndex, UpstreamIndex};
 use engine::method::{self, Effect, MethodGroup, MethodId};
 use engine::shard::Shard;
 use engine::shed::Priority;
 use engine::time::Instant;
 
-use crate::provider::Script;
+use crate::scenario::Scenario;
 use crate::world::CHAIN;
 
 /// Nothing may be false; the first that is, ends the run with this sentence.
@@ -36,25 +40,35 @@ macro_rules! must {
 }
 use must;
 
-/// The books.
+/// The books of one shard.
 #[derive(Debug)]
 pub struct Auditor {
     upstreams: Vec<Upstream>,
-    calls: BTreeMap<CallId, Call>,
+    /// By slot.
+    calls: Vec<Option<Call>>,
+    live_calls: u64,
+    /// The call that began last: the engine counts them.
+    newest: CallId,
+    /// The call whose turn it is, and its slot.
+    current: (CallId, usize),
+    chain_id: ChainId,
     budget: RetryBudgetConfig,
     shedding: SheddingConfig,
     /// Calls that were refused since the shard is full.
     shed: BTreeSet<CallId>,
-    attempts_allowed: usize,
+    /// Seconds of the budget's window: number, calls, retries; and their sums.
     seconds: VecDeque<(u64, u64, u64)>,
-    paused: BTreeSet<CallId>,
-    /// The attempt that has just failed in a way that counts for a breaker.
+    in_window: (u64, u64),
+    /// The attempt that has just failed in a way that counts for a breaker, or the upstream of which that was heard.
     failed: Option<(UpstreamIndex, MethodGroup)>,
+    /// Before when an upstream wants to be left alone by another shard's word, while that is taken in.
+    heard_floor: Option<(UpstreamIndex, Instant)>,
     /// Attempts started, finished, cancelled.
     attempts: (u64, u64, u64),
     /// Retries granted and denied, and reroutes.
     pub(crate) retries: (u64, u64, u64),
-    pub(crate) hedges: hedges::Hedges,
+    /// By policy: attempts allowed, and the hedges.
+    policies: Vec<(usize, hedges::Hedges)>,
 }
 
 #[derive(Debug)]
@@ -72,9 +86,13 @@ struct Upstream {
 
 #[derive(Debug)]
 struct Call {
+    id: CallId,
     request: Request,
     deadline: Instant,
-    attempts: Vec<Attempt>,
+    made: [Attempt; MAX_CALL_ATTEMPTS],
+    made_count: usize,
+    /// It pauses before it goes back.
+    paused: bool,
     /// An attempt ended after its bytes had left.
     sent: bool,
     /// It has had its hedge.
@@ -85,7 +103,7 @@ struct Call {
     committed: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Attempt {
     upstream: UpstreamIndex,
     started: Instant,
@@ -100,13 +118,28 @@ enum AttemptEnd {
     Finished(Result<(), Fault>),
 }
 
+const NONE_YET: Attempt = Attempt {
+    upstream: UpstreamIndex(0),
+    started: Instant::ZERO,
+    deadline: Instant::ZERO,
+    end: AttemptEnd::Cancelled,
+};
+
 impl Call {
     fn group(&self) -> MethodGroup {
         method::policy(self.request.method).class.group()
     }
 
+    fn attempts(&self) -> &[Attempt] {
+        &self.made[..self.made_count]
+    }
+
+    fn attempt(&mut self, attempt: AttemptId) -> Option<&mut Attempt> {
+        self.made[..self.made_count].get_mut(attempt.as_usize())
+    }
+
     fn live(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts
+        self.attempts()
             .iter()
             .filter(|attempt| attempt.end == AttemptEnd::Live)
     }
@@ -115,77 +148,92 @@ impl Call {
 impl Auditor {
     /// Empty books.
     #[must_use]
-    pub fn new(
-        scripts: &[Script],
-        budget: RetryBudgetConfig,
-        policy: &MethodPolicy,
-        shedding: SheddingConfig,
-    ) -> Self {
+    pub fn new(scenario: &Scenario) -> Self {
+        let upstreams = scenario.upstreams.iter().map(|script| Upstream {
+            provider: script.config.provider,
+            breakers: breakers::Breakers::new(&script.config.breaker),
+            shares: shares::Shares::new(&script.config),
+            floor: Instant::ZERO,
+            wrong_chain: false,
+            banned: Vec::new(),
+            live: 0,
+        });
+        let policies = scenario.policies().map(|policy| {
+            let hedges = hedges::Hedges::new(policy.hedge);
+            (usize::from(policy.attempts), hedges)
+        });
         Self {
-            upstreams: scripts
-                .iter()
-                .map(|script| Upstream {
-                    provider: script.config.provider,
-                    breakers: breakers::Breakers::new(&script.config.breaker),
-                    shares: shares::Shares::new(&script.config),
-                    floor: Instant::ZERO,
-                    wrong_chain: false,
-                    banned: Vec::new(),
-                    live: 0,
-                })
-                .collect(),
-            calls: BTreeMap::new(),
-            budget,
-            shedding,
+            upstreams: upstreams.collect(),
+            calls: Vec::new(),
+            live_calls: 0,
+            newest: CallId(0),
+            current: (CallId(0), 0),
+            chain_id: scenario.chain.id,
+            budget: scenario.retry_budget,
+            shedding: scenario.shedding,
             shed: BTreeSet::new(),
-            attempts_allowed: usize::from(policy.attempts),
             seconds: VecDeque::new(),
-            paused: BTreeSet::new(),
+            in_window: (0, 0),
             failed: None,
+            heard_floor: None,
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
-            hedges: hedges::Hedges::new(policy.hedge),
+            policies: policies.collect(),
         }
     }
 
     pub(crate) fn begun(
         &mut self,
+        slot: usize,
         id: CallId,
         request: Request,
         deadline: Instant,
         now: Instant,
     ) -> Check {
-        let call = Call {
+        if self.calls.len() <= slot {
+            self.calls.resize_with(slot + 1, || None);
+        }
+        let free = self.calls.get(slot).is_some_and(Option::is_none);
+        must!(free, "{id:?} begins in the place of a call that lives");
+        must!(id > self.newest, "{id:?} was begun twice");
+        self.newest = id;
+        self.calls[slot] = Some(Call {
+            id,
             request,
             deadline,
-            attempts: Vec::new(),
+            made: [NONE_YET; MAX_CALL_ATTEMPTS],
+            made_count: 0,
+            paused: false,
             sent: false,
             hedged: false,
             raced: 0,
             committed: false,
-        };
-        must!(
-            self.calls.insert(id, call).is_none(),
-            "{id:?} was begun twice"
-        );
+        });
+        self.live_calls += 1;
+        self.turn(slot, id);
         self.second(now).1 += 1;
+        self.in_window.0 += 1;
         Ok(())
+    }
+
+    /// It is this call's turn.
+    pub(crate) const fn turn(&mut self, slot: usize, id: CallId) {
+        self.current = (id, slot);
     }
 
     pub(crate) fn dispatched(
         &mut self,
-        id: CallId,
+        slot: usize,
         attempt: AttemptId,
         to: UpstreamIndex,
         deadline: Instant,
         now: Instant,
     ) -> Check {
-        let call = self
-            .calls
-            .get_mut(&id)
-            .ok_or(format!("{id:?} sends after its end"))?;
+        let id = self.current.0;
+        let call = self.calls.get_mut(slot).and_then(Option::as_mut);
+        let call = call.ok_or_else(|| format!("{id:?} sends after its end"))?;
         must!(
-            attempt.as_usize() == call.attempts.len(),
+            attempt.as_usize() == call.made_count,
             "{id:?} skips an ordinal: {attempt:?}"
         );
         must!(
@@ -211,10 +259,8 @@ impl Auditor {
             !(call.sent && request.effect == Effect::NodeWrite),
             "{id:?}, a node write, is sent again to {to:?} although it may have left"
         );
-        let upstream = self
-            .upstreams
-            .get_mut(to.as_usize())
-            .ok_or(format!("{to:?} does not exist"))?;
+        let upstream = self.upstreams.get_mut(to.as_usize());
+        let upstream = upstream.ok_or_else(|| format!("{to:?} does not exist"))?;
         must!(
             now >= upstream.floor,
             "{id:?} is sent to {to:?} at {now}, which asked for silence until {}",
@@ -225,12 +271,14 @@ impl Auditor {
             "{id:?} is sent to {to:?}, which serves another chain"
         );
         upstream.live += 1;
-        call.attempts.push(Attempt {
+        let place = call.made.get_mut(call.made_count);
+        *place.ok_or_else(|| format!("{id:?} makes more attempts than any call may"))? = Attempt {
             upstream: to,
             started: now,
             deadline,
             end: AttemptEnd::Live,
-        });
+        };
+        call.made_count += 1;
         let live = call.live().count();
         must!(
             live <= MAX_LIVE_ATTEMPTS,
@@ -245,49 +293,56 @@ impl Auditor {
     }
 
     /// An attempt's answer is on its way to the client: from now on it may use all of the call's time.
-    pub(crate) fn committed(&mut self, id: CallId, attempt: AttemptId) {
-        if let Some(call) = self.calls.get_mut(&id)
-            && let Some(known) = call.attempts.get_mut(attempt.as_usize())
-        {
-            known.deadline = call.deadline;
+    pub(crate) fn committed(&mut self, slot: usize, attempt: AttemptId) {
+        if let Some(call) = self.calls.get_mut(slot).and_then(Option::as_mut) {
             call.committed = true;
+            let deadline = call.deadline;
+            if let Some(known) = call.attempt(attempt) {
+                known.deadline = deadline;
+            }
         }
     }
 
-    pub(crate) fn cancelled(&mut self, id: CallId, attempt: AttemptId) -> Check {
-        self.end(id, attempt, AttemptEnd::Cancelled)
+    pub(crate) fn cancelled(&mut self, slot: usize, attempt: AttemptId) -> Check {
+        self.end(slot, attempt, AttemptEnd::Cancelled).map(|_| ())
     }
 
     /// An attempt that the engine had not cancelled came to its end; the engine is about to be told.
     pub(crate) fn finished(
         &mut self,
-        id: CallId,
+        slot: usize,
         attempt: AttemptId,
         result: Result<(), Fault>,
         now: Instant,
     ) -> Check {
+        let from = self.end(slot, attempt, AttemptEnd::Finished(result))?;
         if let Err(fault) = result
             && fault.class == FaultClass::RateLimited
             && let Some(asked) = fault.hold_off
-            && let Some(to) = self.upstream_of(id, attempt)
-            && let Some(upstream) = self.upstreams.get_mut(to.as_usize())
+            && let Some(upstream) = self.upstreams.get_mut(from.as_usize())
         {
             upstream.floor = upstream.floor.max(now + asked);
         }
-        self.end(id, attempt, AttemptEnd::Finished(result))
+        Ok(())
     }
 
-    fn end(&mut self, id: CallId, attempt: AttemptId, end: AttemptEnd) -> Check {
-        let call = self.calls.get_mut(&id).ok_or(format!("{id:?} is over"))?;
-        let known = call
-            .attempts
-            .get_mut(attempt.as_usize())
-            .ok_or(format!("{id:?} never made {attempt:?}"))?;
+    fn end(
+        &mut self,
+        slot: usize,
+        attempt: AttemptId,
+        end: AttemptEnd,
+    ) -> Result<UpstreamIndex, String> {
+        let id = self.current.0;
+        let call = self.calls.get_mut(slot).and_then(Option::as_mut);
+        let call = call.ok_or_else(|| format!("{id:?} is over"))?;
+        let known = call.attempt(attempt);
+        let known = known.ok_or_else(|| format!("{id:?} never made {attempt:?}"))?;
         must!(
             known.end == AttemptEnd::Live,
             "{id:?}: {attempt:?} ends twice"
         );
         known.end = end;
+        let upstream = known.upstream;
         call.sent |= match end {
             AttemptEnd::Finished(Err(fault)) => fault.sent,
             _ => true,
@@ -296,18 +351,18 @@ impl Auditor {
             AttemptEnd::Cancelled => self.attempts.2 += 1,
             _ => self.attempts.1 += 1,
         }
-        if let Some(upstream) = self.upstreams.get_mut(known.upstream.as_usize()) {
-            upstream.live -= 1;
+        if let Some(known) = self.upstreams.get_mut(upstream.as_usize()) {
+            known.live -= 1;
         }
-        Ok(())
+        Ok(upstream)
     }
 
     /// The call's one outcome.
-    pub(crate) fn completed(&mut self, id: CallId, outcome: &Outcome, now: Instant) -> Check {
-        let call = self
-            .calls
-            .remove(&id)
-            .ok_or(format!("{id:?} completes twice"))?;
+    pub(crate) fn completed(&mut self, slot: usize, outcome: &Outcome, now: Instant) -> Check {
+        let id = self.current.0;
+        let call = self.calls.get_mut(slot).and_then(Option::take);
+        let call = call.ok_or_else(|| format!("{id:?} completes twice"))?;
+        self.live_calls -= 1;
         must!(
             now <= call.deadline,
             "{id:?} completes at {now}, its deadline was {}",
@@ -317,16 +372,15 @@ impl Auditor {
             call.live().count() == 0,
             "{id:?} completes with an attempt out"
         );
-        self.paused.remove(&id);
         if let Outcome::Emit { fault, .. } = outcome
             && fault.class == FaultClass::Overloaded
-            && call.attempts.is_empty()
+            && call.attempts().is_empty()
         {
             self.check_shed(id, &call.request, now)?;
         }
         if let Outcome::Relay { attempt, fault } = outcome {
             let end = call
-                .attempts
+                .attempts()
                 .get(attempt.as_usize())
                 .map(|attempt| attempt.end);
             let said = AttemptEnd::Finished(fault.map_or(Ok(()), Err));
@@ -336,7 +390,10 @@ impl Auditor {
             );
         }
         let in_doubt = call.request.effect == Effect::NodeWrite
-            && call.attempts.iter().any(|attempt| is_doubtful(attempt.end));
+            && call
+                .attempts()
+                .iter()
+                .any(|attempt| is_doubtful(attempt.end));
         if let Outcome::Emit {
             outcome_unknown, ..
         } = outcome
@@ -358,13 +415,14 @@ impl Auditor {
             Priority::Cheap => 95,
             Priority::Critical => 100,
         };
-        let (others, most) = (self.calls.len() as u64, self.shedding.max_live_calls);
+        let (others, most) = (self.live_calls, self.shedding.max_live_calls);
         must!(
             others >= u64::from(most) * percent / 100,
             "{id:?} is refused beside {others} calls, {most} may be alive"
         );
         let second = self.second(now);
         second.1 = second.1.saturating_sub(1);
+        self.in_window.0 = self.in_window.0.saturating_sub(1);
         self.shed.insert(id);
         Ok(())
     }
@@ -381,16 +439,17 @@ impl Auditor {
             started == finished + cancelled + live,
             "{started} started, {finished} finished, {cancelled} cancelled, {live} live"
         );
-        let calls = self.calls.len() as u64;
         must!(
-            calls <= u64::from(self.shedding.max_live_calls),
-            "{calls} calls are alive, {} may be",
+            self.live_calls <= u64::from(self.shedding.max_live_calls),
+            "{} calls are alive, {} may be",
+            self.live_calls,
             self.shedding.max_live_calls
         );
         must!(
-            shard.live_calls() == calls,
-            "{} calls are live, not {calls}",
-            shard.live_calls()
+            shard.live_calls() == self.live_calls,
+            "{} calls are live, not {}",
+            shard.live_calls(),
+            self.live_calls
         );
         for view in shard.views(now) {
             let known = self
@@ -405,14 +464,12 @@ impl Auditor {
             );
             must!(view.chain == CHAIN, "{:?} is of no chain", view.upstream);
         }
-        let late = self
-            .calls
-            .iter()
-            .find(|(_, call)| call.live().any(|attempt| attempt.deadline < now));
+        let mut calls = self.calls.iter().flatten();
+        let late = calls.find(|call| call.live().any(|attempt| attempt.deadline < now));
         must!(
             late.is_none(),
             "{:?} has an attempt out past its deadline",
-            late.map(|(id, _)| id)
+            late.map(|call| call.id)
         );
         must!(
             shard.notes_dropped() == 0,
@@ -424,40 +481,89 @@ impl Auditor {
 
     /// Nothing is left.
     pub(crate) fn closed(&self) -> Check {
-        must!(
-            self.calls.is_empty(),
-            "{:?} never ended",
-            self.calls.keys().next()
-        );
+        let left = self.calls.iter().flatten().next().map(|call| call.id);
+        must!(left.is_none(), "{left:?} never ended");
         Ok(())
     }
 
-    pub(crate) fn saw_chain(&mut self, upstream: UpstreamIndex, is_right: bool) {
+    pub(crate) fn saw_chain(&mut self, upstream: UpstreamIndex, seen: ChainId) {
+        let wrong = seen != self.chain_id;
         if let Some(upstream) = self.upstreams.get_mut(upstream.as_usize()) {
-            upstream.wrong_chain = !is_right;
+            upstream.wrong_chain = wrong;
         }
+    }
+
+    /// Another shard tells something; this one is about to take it in.
+    pub(crate) fn will_hear(&mut self, news: &News) {
+        match *news {
+            News::Breaker {
+                upstream, group, ..
+            } => self.failed = Some((upstream, group.unwrap_or_default())),
+            News::HoldOff {
+                upstream, floor, ..
+            } => self.heard_floor = Some((upstream, floor)),
+            _ => {}
+        }
+    }
+
+    /// A hold-off began. Where it began with what another shard told, that upstream's word binds here, too.
+    fn hold_off_began(&mut self, upstream: UpstreamIndex, until: Instant, now: Instant) -> Check {
+        must!(
+            until > now,
+            "a hold-off of {upstream:?} is over as it begins"
+        );
+        if let Some((told, floor)) = self.heard_floor
+            && told == upstream
+        {
+            let known = self.upstream(upstream)?;
+            known.floor = known.floor.max(floor.min(until));
+        }
+        Ok(())
     }
 
     /// What failed in an earlier verb explains nothing in this one.
     pub(crate) const fn forget_failure(&mut self) {
         self.failed = None;
+        self.heard_floor = None;
     }
 
-    pub(crate) const fn attempts_started(&self) -> u64 {
-        self.attempts.0
+    pub(crate) fn hedges_denied(&self) -> u64 {
+        self.policies
+            .iter()
+            .map(|(_, hedges)| hedges.denied())
+            .sum()
     }
 
-    fn upstream_of(&self, id: CallId, attempt: AttemptId) -> Option<UpstreamIndex> {
-        let call = self.calls.get(&id)?;
-        call.attempts
-            .get(attempt.as_usize())
-            .map(|attempt| attempt.upstream)
+    /// The call that a note is about: it must be the one whose turn it is. `None` where the turn has ended it.
+    fn noted(&self, id: CallId) -> Result<Option<&Call>, String> {
+        let (current, slot) = self.current;
+        must!(
+            current == id,
+            "a note about {id:?} in the turn of {current:?}"
+        );
+        Ok(self.calls.get(slot).and_then(Option::as_ref))
+    }
+
+    fn noted_mut(&mut self, id: CallId) -> Result<&mut Call, String> {
+        let (current, slot) = self.current;
+        must!(
+            current == id,
+            "a note about {id:?} in the turn of {current:?}"
+        );
+        let call = self.calls.get_mut(slot).and_then(Option::as_mut);
+        call.ok_or_else(|| format!("{id:?} is over"))
+    }
+
+    fn policy(&mut self, policy: PolicyIndex) -> Option<&mut (usize, hedges::Hedges)> {
+        let known = policy.as_usize() < self.policies.len();
+        let index = if known { policy.as_usize() } else { 0 };
+        self.policies.get_mut(index)
     }
 
     fn upstream(&mut self, index: UpstreamIndex) -> Result<&mut Upstream, String> {
         self.upstreams
             .get_mut(index.as_usize())
-            .ok_or(format!("{index:?} does not exist"))
+            .ok_or_else(|| format!("{index:?} does not exist"))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The part of the books that is kept from the engine's notes: breakers and their probes, purposes, and the retry budget, counted
 //! again.
 
+use engine::block::Height;
 use engine::breaker::State;
 use engine::eligibility::LeftOutBy;
 use engine::index::{AttemptId, CallId, UpstreamIndex};
@@ -90,13 +91,16 @@ impl Auditor {
                 until,
             } => self.upstream(upstream)?.banned.push((method, until)),
             NoteKind::Paused { call, .. } => {
-                self.paused.insert(call);
+                self.noted_mut(call)?.paused = true;
                 self.grant(1, note.at)?;
             }
             NoteKind::Shed { call, .. } => must!(
                 self.shed.remove(&call),
                 "{call:?} is called refused, and was not"
             ),
+            NoteKind::HoldOffBegan { upstream, until } => {
+                self.hold_off_began(upstream, until, note.at)?;
+            }
             NoteKind::RetryDenied { .. } => self.retries.1 += 1,
             NoteKind::HedgeDenied { call } => self.hedge_denied(call, shard, note.at)?,
             _ => {}
@@ -114,27 +118,34 @@ impl Auditor {
         forced: bool,
         now: Instant,
     ) -> Check {
-        let was_paused = self.paused.remove(&id);
         if purpose == Purpose::Hedge {
             self.hedged(id, attempt, to, now)?;
         }
         if purpose == Purpose::Race {
             self.raced(id, attempt, to)?;
         }
-        let beside = |call: &super::Call| usize::from(call.hedged) + call.raced;
-        let beside = self.calls.get(&id).map_or(0, beside);
-        let earlier = self.calls.get(&id).map_or(&[][..], |call| &call.attempts);
-        let earlier = earlier.get(..attempt.as_usize()).unwrap_or(earlier);
-        let been_there = earlier.iter().any(|earlier| earlier.upstream == to);
+        let Some(call) = self.noted(id)? else {
+            return Ok(());
+        };
+        let (was_paused, policy) = (call.paused, call.request.policy);
+        let beside = usize::from(call.hedged) + call.raced;
+        let earlier = call.attempts().iter().take(attempt.as_usize());
+        let been_there = earlier.into_iter().any(|earlier| earlier.upstream == to);
+        self.noted_mut(id)?.paused = false;
+        let Some((allowed, hedges)) = self.policy(policy) else {
+            return Ok(());
+        };
+        let allowed = *allowed;
+        if purpose == Purpose::First {
+            hedges.count_call(now);
+        }
         must!(
-            attempt.as_usize() <= self.attempts_allowed + beside,
-            "{id:?} makes {attempt:?}, {} attempts are allowed",
-            self.attempts_allowed
+            attempt.as_usize() <= allowed + beside,
+            "{id:?} makes {attempt:?}, {allowed} attempts are allowed"
         );
         match purpose {
             Purpose::First => {
                 must!(attempt.0 == 0, "{id:?}: {attempt:?} is called the first");
-                self.hedges.second(now).1 += 1;
             }
             Purpose::Hedge | Purpose::Race => must!(
                 !been_there && !forced,
@@ -161,7 +172,7 @@ impl Auditor {
 
     /// One that is out, or has enough, is only sent to when nobody else, untried and allowed, is well.
     fn check_nobody_is_well(&self, id: CallId, shard: &Shard, now: Instant) -> Check {
-        let other = self.well_elsewhere(id, shard, now);
+        let other = self.well_elsewhere(id, shard, now)?;
         must!(
             other.is_none(),
             "{id:?} is sent to the least bad, although {other:?} is well"
@@ -171,7 +182,7 @@ impl Auditor {
 
     /// The same of an attempt that was made without a choice.
     fn check_least_bad(&self, id: CallId, to: UpstreamIndex, shard: &Shard, now: Instant) -> Check {
-        let other = self.well_elsewhere(id, shard, now);
+        let other = self.well_elsewhere(id, shard, now)?;
         must!(
             other.is_none(),
             "{id:?} is sent to {to:?}, which is out, although {other:?} is well"
@@ -181,18 +192,24 @@ impl Auditor {
 
     /// While another can still serve the call, an attempt has half of what is left at most.
     fn check_half(&self, id: CallId, attempt: AttemptId, shard: &Shard, now: Instant) -> Check {
-        let Some(call) = self.calls.get(&id) else {
+        let Some(call) = self.noted(id)? else {
             return Ok(());
         };
-        let Some(made) = call.attempts.get(attempt.as_usize()) else {
+        let Some(made) = call.attempts().get(attempt.as_usize()).copied() else {
             return Ok(());
         };
-        let has_another = attempt.as_usize() + 1 < self.attempts_allowed;
-        if has_another && call.request.effect == Effect::None {
-            let half = call.deadline.saturating_duration_since(now) / 2;
-            let other = self.well_elsewhere(id, shard, now);
+        let half = call.deadline.saturating_duration_since(now) / 2;
+        if made.deadline <= now + half || call.request.effect != Effect::None {
+            return Ok(());
+        }
+        let policy = self.policies.get(call.request.policy.as_usize());
+        let allowed = policy
+            .or(self.policies.first())
+            .map_or(0, |policy| policy.0);
+        if attempt.as_usize() + 1 < allowed {
+            let other = self.well_elsewhere(id, shard, now)?;
             must!(
-                made.deadline <= now + half || other.is_none(),
+                other.is_none(),
                 "{id:?}: {attempt:?} may take all the time, although {other:?} is well"
             );
         }
@@ -200,12 +217,19 @@ impl Auditor {
     }
 
     /// Somebody to whom this call has not been, and may go, and who is plainly well.
-    fn well_elsewhere(&self, id: CallId, shard: &Shard, now: Instant) -> Option<UpstreamIndex> {
-        let call = self.calls.get(&id)?;
+    fn well_elsewhere(
+        &self,
+        id: CallId,
+        shard: &Shard,
+        now: Instant,
+    ) -> Result<Option<UpstreamIndex>, String> {
+        let Some(call) = self.noted(id)? else {
+            return Ok(None);
+        };
         let mut well = shard.views(now).filter(|other| {
             let index = other.upstream;
             let tried = call
-                .attempts
+                .attempts()
                 .iter()
                 .any(|attempt| attempt.upstream == index);
             let pinned_away = call.request.pinned.is_some_and(|pinned| pinned != index);
@@ -220,25 +244,25 @@ impl Auditor {
                 && !other.on_probation
                 && !other.saturated
                 && other.quarantined.is_none();
+            // Who may be behind is no plain choice for a call about the newest block.
+            let high_enough =
+                call.request.height == Height::Any || other.lag_blocks.is_some_and(|lag| lag <= 1);
             plainly_well
+                && high_enough
                 && !tried
                 && !pinned_away
                 && !banned
                 && !call.request.excluded.contains(index)
         });
-        well.next().map(|view| view.upstream)
+        Ok(well.next().map(|view| view.upstream))
     }
 
     /// Takes from the budget, by our own count.
     fn grant(&mut self, cost: u64, now: Instant) -> Check {
         self.second(now).2 += cost;
+        self.in_window.1 += cost;
         self.retries.0 += 1;
-        let (calls, retries) = self
-            .seconds
-            .iter()
-            .fold((0, 0), |(calls, retries), second| {
-                (calls + second.1, retries + second.2)
-            });
+        let (calls, retries) = self.in_window;
         let by_share = calls * u64::from(self.budget.permille_of_calls);
         let by_rate = WINDOW_S * u64::from(self.budget.min_millis_per_second);
         let allowed = (by_share + by_rate) / 1_000;
@@ -251,12 +275,12 @@ impl Auditor {
 
     pub(super) fn second(&mut self, now: Instant) -> &mut (u64, u64, u64) {
         let number = now.0 / 1_000_000_000;
-        while self
-            .seconds
-            .front()
-            .is_some_and(|second| second.0 + WINDOW_S <= number)
+        while let Some(&(oldest, calls, retries)) = self.seconds.front()
+            && oldest + WINDOW_S <= number
         {
             self.seconds.pop_front();
+            self.in_window.0 -= calls;
+            self.in_window.1 -= retries;
         }
         if self.seconds.back().is_none_or(|second| second.0 != number) {
             self.seconds.push_back((number, 0, 0));

@@ -126,11 +126,12 @@ impl Auditor {
         candidates: UpstreamSet,
         sits_out: UpstreamSet,
     ) -> Check {
-        let Some(call) = self.calls.get(&id) else {
+        let Some(call) = self.noted(id)? else {
             return Err(format!("{id:?} is over"));
         };
         let group = call.group();
-        if call.request.effect != Effect::None {
+        let effect = call.request.effect;
+        if effect != Effect::None {
             return Ok(());
         }
         let has_whole = |index: UpstreamIndex| {

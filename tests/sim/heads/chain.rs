@@ -5,8 +5,6 @@ use core::time::Duration;
 use engine::rng::Rng;
 use engine::time::Instant;
 
-use super::Scene;
-
 /// The first block's number.
 const START: u64 = 1_000;
 /// How far behind the newest the finalized block is.
@@ -86,14 +84,19 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// All blocks of a run. Each is made within a quarter of a block time around its due time, and one of twenty is missed.
+    /// All blocks of a run. Each is made within a quarter of a block time around its due time, and one of twenty is missed. With `set_back` it
+    /// goes back then by so many blocks, or to the first.
     #[must_use]
-    pub fn new(scene: &Scene, rng: &mut Rng) -> Self {
-        let each = scene.block_time;
+    pub fn new(
+        each: Duration,
+        until: Instant,
+        set_back: Option<(Instant, u64)>,
+        rng: &mut Rng,
+    ) -> Self {
         let mut made = vec![(Instant::ZERO, START)];
         let (mut slot, mut number) = (Instant::ZERO, START);
-        let mut set_back = scene.set_back;
-        while slot < Instant::ZERO + scene.lasting {
+        let mut set_back = set_back;
+        while slot < until {
             slot = slot + each;
             if rng.chance(1, 20) {
                 continue;
@@ -101,10 +104,10 @@ impl Truth {
             let jitter = rng.below(engine::time::nanos(each) / 4);
             number += 1;
             let at = slot + Duration::from_nanos(jitter);
-            if let Some((when, back_to)) = set_back
+            if let Some((when, blocks)) = set_back
                 && at >= when
             {
-                number = back_to;
+                number = number.saturating_sub(blocks).max(1);
                 set_back = None;
             }
             made.push((at, number));

@@ -21,7 +21,7 @@ pub struct Scene {
     pub shards: usize,
     /// Mean time between blocks.
     pub block_time: Duration,
-    /// The chain is set back to this block then, and goes on from there.
+    /// The chain is set back by so many blocks then, and goes on from there.
     pub set_back: Option<(Instant, u64)>,
     /// The chain's upstreams.
     pub nodes: Vec<Node>,

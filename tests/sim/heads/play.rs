@@ -115,7 +115,12 @@ fn shard(scene: &Scene, number: usize, rng: &mut Rng) -> Shard {
 impl<'a> World<'a> {
     fn new(scene: &'a Scene) -> Self {
         let mut rng = Rng::new(scene.seed);
-        let truth = Truth::new(scene, &mut rng.fork(1));
+        let truth = Truth::new(
+            scene.block_time,
+            Instant::ZERO + scene.lasting,
+            scene.set_back,
+            &mut rng.fork(1),
+        );
         let shards = (0..scene.shards).map(|number| shard(scene, number, &mut rng));
         let count = scene.nodes.len();
         let mut world = Self {

@@ -126,7 +126,7 @@ fn a_test_chain_that_is_set_back_is_served_again() {
             let nodes = three().drain(..upstreams).collect();
             let mut scene = Scene::new(seed, nodes);
             scene.shared_mark = shared_mark;
-            scene.set_back = Some((second(300), 10));
+            scene.set_back = Some((second(300), 1_125));
             let outcome = told(&scene);
             assert_eq!(outcome.resets.len(), 1, "{outcome:?}");
             assert!(outcome.resets[0].0 > 1_100 && outcome.resets[0].1 < 60);

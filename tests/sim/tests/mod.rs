@@ -2,5 +2,7 @@
 
 mod heads;
 mod hedging;
+mod shards;
 mod stories;
+mod suite;
 mod swarm;

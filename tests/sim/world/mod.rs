@@ -1,39 +1,45 @@
-//! The simulated world: a heap of events in virtual time, and the driver that turns the engine's crank as the data plane does. It has no
-//! clock, no thread and no randomness but the scenario's seed.
+//! The simulated world: shards that share upstreams, a heap of what will happen in virtual time, and the driver that turns the deciders' cranks as
+//! the data plane does. It has no clock, no thread and no randomness but the scenario's seed.
 
+mod beside;
+mod mail;
+mod queue;
+mod slots;
 mod traffic;
 
 use core::fmt;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 
-use engine::call::{Action, Call, Event, Outcome};
-use engine::chain::ChainId;
-use engine::config::{ChainConfig, HeadConfig, ShardConfig};
+use engine::call::{Action, Event, Outcome};
 use engine::fault::{EmitRule, Fault, FaultClass};
-use engine::index::{AttemptId, ChainIndex, UpstreamIndex};
+use engine::head::Mark;
+use engine::index::{AttemptId, ChainIndex};
 use engine::rng::Rng;
-use engine::shard::Shard;
 use engine::time::Instant;
 
-use crate::auditor::{Auditor, Check};
-use crate::provider::{End, Plan, Provider};
+use crate::auditor::Check;
+use crate::decider::{Decider, Deciding, Product, Seen};
+use crate::heads::Truth;
+use crate::oracle::Service;
+use crate::provider::{Ask, End, Provider, mixed};
 use crate::report::Report;
 use crate::scenario::Scenario;
+use mail::Mail;
+use queue::{CallName, Happening, Queue};
+use slots::{Sent, Slots};
+use traffic::Traffic;
 
 /// The one chain of a simulated shard.
 pub const CHAIN: ChainIndex = ChainIndex(0);
-const CHAIN_ID: ChainId = ChainId(1);
-/// So many events are more than any scenario here makes: a run that reaches it goes in circles.
-const MAX_EVENTS: u64 = 100_000_000;
-/// The engine's counters are compared with the auditor's every so many events.
+/// So many events are more than any scenario makes: a run that reaches it goes in circles.
+const MAX_EVENTS: u64 = 10_000_000_000;
+/// The deciders' counters are compared with the books every so many events, more rarely where more calls live at once.
 const BALANCE_EVERY: u64 = 97;
 
 /// Something that must never happen did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The scenario's name.
-    pub name: &'static str,
+    pub name: String,
     /// Its seed, with which it happens again.
     pub seed: u64,
     /// When.
@@ -54,217 +60,306 @@ impl fmt::Display for Violation {
 
 impl core::error::Error for Violation {}
 
-/// Runs a scenario to its end.
+/// Runs a scenario to its end with the production engine. Every call counts as one that somebody could serve.
 ///
 /// # Errors
 /// The first invariant that does not hold.
 pub fn run(scenario: &Scenario) -> Result<Report, Violation> {
-    let mut world = World::new(scenario);
-    world.go().map_err(|sentence| Violation {
-        name: scenario.name,
+    run_with(scenario, &Service::ALWAYS, Product::new)
+}
+
+/// Runs a scenario to its end with deciders of this kind, one a shard. `service` says when somebody could serve what.
+///
+/// # Errors
+/// The first thing that must not be.
+pub fn run_with<D: Decider>(
+    scenario: &Scenario,
+    service: &Service,
+    decider: impl FnMut(&Scenario, u16, u64) -> D,
+) -> Result<Report, Violation> {
+    let mut world = World::new(scenario, service, decider);
+    let end = world.go();
+    end.map_err(|sentence| Violation {
+        name: scenario.name.clone(),
         seed: scenario.seed,
         at: world.now,
         sentence,
     })?;
-    world.report.attempts = world.auditor.attempts_started();
-    (
-        world.report.retries,
-        world.report.denied,
-        world.report.reroutes,
-    ) = world.auditor.retries;
-    (world.report.hedges, world.report.hedges_denied) = world.auditor.hedges.made_and_denied();
     Ok(world.report)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Arrive,
-    Commit { call: usize, attempt: u16 },
-    End { call: usize, attempt: u16 },
-    Timer { call: usize },
-    Leave { call: usize },
-    Probe { upstream: u16 },
+/// Whose draws: each concern has a stream of its own, so that a new draw in one place does not shift another's.
+#[derive(Clone, Copy)]
+enum Concern {
+    Engine = 1,
+    Arrivals,
+    Calls,
+    Gossip,
+    Chain,
+    Heads,
+    Upstreams,
 }
 
-struct Live {
-    call: Call,
-    begun: Instant,
-    attempts: Vec<Sent>,
-    timer: Option<Instant>,
+fn seed_of(seed: u64, concern: Concern, number: u64) -> u64 {
+    mixed(seed ^ mixed((concern as u64) << 32 | number))
 }
 
-struct Sent {
-    plan: Plan,
-    heard: bool,
+fn stream(seed: u64, concern: Concern) -> Rng {
+    Rng::new(seed_of(seed, concern, 0))
 }
 
-struct World<'a> {
+struct Lane<D: Decider> {
+    decider: D,
+    slots: Slots<D::Call>,
+}
+
+struct World<'a, D: Decider> {
     scenario: &'a Scenario,
-    shard: Shard,
+    service: &'a Service,
+    lanes: Vec<Lane<D>>,
     providers: Vec<Provider>,
-    auditor: Auditor,
+    queue: Queue,
+    traffic: Traffic<'a>,
+    mail: Mail,
+    truth: Truth,
+    /// What nodes say of their heads.
+    heads: Rng,
+    /// The highest head that any shard has told a client.
+    mark: Mark,
     report: Report,
     now: Instant,
-    heap: BinaryHeap<Reverse<(Instant, u64, Kind)>>,
-    sequence: u64,
-    calls: Vec<Option<Box<Live>>>,
-    arrivals: Rng,
-    mix: Rng,
+    /// Position in [`Self::service`], which only goes on.
+    stretch: usize,
 }
 
-impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario) -> Self {
-        let mut rng = Rng::new(scenario.seed);
-        let chain = ChainConfig {
-            chain_id: Some(CHAIN_ID),
-            upstreams: scenario
-                .upstreams
-                .iter()
-                .map(|script| script.config.clone())
-                .collect(),
-            policies: vec![scenario.policy],
-            strategies: vec![scenario.strategy],
-            max_lag_blocks: Some(16),
-            heads: HeadConfig::default(),
-            ..ChainConfig::default()
-        };
-        let config = ShardConfig {
-            chains: vec![chain],
-            retry_budget: scenario.retry_budget,
-            shedding: scenario.shedding,
-            ..ShardConfig::default()
-        };
+/// What a turn of a call is about.
+enum Turn {
+    Timer,
+    Gone,
+    Commit(AttemptId),
+    End(AttemptId),
+}
+
+impl<'a, D: Decider> World<'a, D> {
+    fn new(
+        scenario: &'a Scenario,
+        service: &'a Service,
+        mut decider: impl FnMut(&Scenario, u16, u64) -> D,
+    ) -> Self {
+        let seed = scenario.seed;
+        let lanes = (0..scenario.shards.max(1)).map(|number| Lane {
+            decider: decider(
+                scenario,
+                number,
+                seed_of(seed, Concern::Engine, u64::from(number)),
+            ),
+            slots: Slots::new(),
+        });
+        let providers = (0_u64..).zip(&scenario.upstreams).map(|(number, script)| {
+            Provider::new(script.clone(), seed_of(seed, Concern::Upstreams, number))
+        });
         let mut world = Self {
             scenario,
-            shard: Shard::new(config, rng.next_u64(), Instant::ZERO),
-            providers: Vec::new(),
-            auditor: Auditor::new(
-                &scenario.upstreams,
-                scenario.retry_budget,
-                &scenario.policy,
-                scenario.shedding,
+            service,
+            lanes: lanes.collect(),
+            providers: providers.collect(),
+            queue: Queue::default(),
+            traffic: Traffic::new(
+                scenario,
+                stream(seed, Concern::Arrivals),
+                stream(seed, Concern::Calls),
             ),
-            report: Report::new(scenario.seed),
+            mail: Mail::new(scenario.gossip, stream(seed, Concern::Gossip)),
+            truth: Truth::new(
+                scenario.chain.block_time,
+                scenario.until,
+                scenario.chain.set_back,
+                &mut stream(seed, Concern::Chain),
+            ),
+            heads: stream(seed, Concern::Heads),
+            mark: Mark::NONE,
+            report: Report::new(seed, scenario.upstreams.len()),
             now: Instant::ZERO,
-            heap: BinaryHeap::new(),
-            sequence: 0,
-            calls: Vec::new(),
-            arrivals: rng.fork(1),
-            mix: rng.fork(2),
+            stretch: 0,
         };
-        for (number, script) in scenario.upstreams.iter().enumerate() {
-            world
-                .providers
-                .push(Provider::new(script.clone(), rng.fork(10 + number as u64)));
-            if scenario.probe_every.is_some() {
-                world.at(
-                    Instant(number as u64),
-                    Kind::Probe {
-                        upstream: number as u16,
-                    },
-                );
-            }
-        }
-        world.at(Instant::ZERO, Kind::Arrive);
+        world.begin_checks();
         world
     }
 
-    fn at(&mut self, at: Instant, kind: Kind) {
-        self.sequence += 1;
-        self.heap.push(Reverse((at, self.sequence, kind)));
-    }
-
     fn go(&mut self) -> Check {
-        let mut events = 0_u64;
-        while let Some(Reverse((at, _, kind))) = self.heap.pop() {
-            if at < self.now {
-                return Err(format!("time runs backwards, to {at}"));
+        let (mut events, mut balanced) = (0_u64, 0_u64);
+        loop {
+            let (arrival, next) = (self.traffic.next_at(), self.queue.next_at());
+            match (arrival, next) {
+                (None, None) => break,
+                (Some(at), next) if next.is_none_or(|next| at <= next) => {
+                    self.now = at;
+                    self.arrive()?;
+                }
+                _ => {
+                    let Some((at, what)) = self.queue.pop() else {
+                        break;
+                    };
+                    if at < self.now {
+                        return Err(format!("time runs backwards, to {at}"));
+                    }
+                    self.now = at;
+                    self.happen(what)?;
+                }
             }
-            self.now = at;
-            self.step(kind)?;
             events += 1;
-            if events.is_multiple_of(BALANCE_EVERY) {
-                self.auditor.balance(&self.shard, self.now)?;
+            if events - balanced >= BALANCE_EVERY.max(self.slots()) {
+                balanced = events;
+                for lane in &self.lanes {
+                    lane.decider.balance(self.now)?;
+                }
             }
             if events > MAX_EVENTS {
                 return Err("the run goes in circles".to_owned());
             }
         }
-        self.auditor.closed()?;
-        self.auditor.balance(&self.shard, self.now)
-    }
-
-    fn step(&mut self, kind: Kind) -> Check {
-        match kind {
-            Kind::Arrive => self.arrive(),
-            Kind::Probe { upstream } => {
-                self.probe(upstream);
-                self.drain_notes()
-            }
-            Kind::Commit { call, attempt } => self.commit(call, attempt),
-            Kind::End { call, attempt } => self.end(call, attempt),
-            Kind::Timer { call } => {
-                let now = self.now;
-                self.with(call, |world, live| {
-                    live.timer = None;
-                    world.shard.handle_timeout(&mut live.call, now);
-                    Ok(())
-                })
-            }
-            Kind::Leave { call } => {
-                let now = self.now;
-                self.with(call, |world, live| {
-                    world.report.trace.add(&[1, now.0, live.call.id().0]);
-                    world
-                        .shard
-                        .handle_event(&mut live.call, now, Event::ClientGone);
-                    Ok(())
-                })
-            }
-        }
-    }
-
-    /// Does something to a call and then what the call wants. A call that is over is only kept where late events are wanted.
-    fn with(&mut self, number: usize, act: impl FnOnce(&mut Self, &mut Live) -> Check) -> Check {
-        let Some(mut live) = self.calls.get_mut(number).and_then(Option::take) else {
-            return Ok(());
-        };
-        let was_done = live.call.is_done() && live.timer == Some(Instant::NEVER);
-        act(self, &mut live)?;
-        // A new call's attempts are noted before they are polled: the books are opened by the actions.
-        self.perform(number, &mut live, was_done)?;
-        self.drain_notes()?;
-        let over = live.call.is_done();
-        match self.shard.next_deadline(&live.call) {
-            None if !over => {
-                return Err(format!(
-                    "{:?} is not over and waits for nothing",
-                    live.call.id()
-                ));
-            }
-            Some(_) if over => return Err(format!("{:?} is over and waits", live.call.id())),
-            Some(at) if at > live.call.deadline() => {
-                return Err(format!("{:?} waits beyond its deadline", live.call.id()));
-            }
-            Some(at) if live.timer.is_none_or(|timer| at < timer) => {
-                live.timer = Some(at);
-                self.at(at.max(self.now), Kind::Timer { call: number });
-            }
-            _ => {}
-        }
-        if over {
-            live.timer = Some(Instant::NEVER);
-        }
-        if !over || self.scenario.late_events {
-            self.calls[number] = Some(live);
+        for lane in &mut self.lanes {
+            lane.decider.close(&mut self.report, self.now)?;
         }
         Ok(())
     }
 
-    fn perform(&mut self, number: usize, live: &mut Live, was_done: bool) -> Check {
-        while let Some(action) = self.shard.poll_action(&mut live.call, self.now) {
+    fn slots(&self) -> u64 {
+        let lives = self.lanes.iter().map(|lane| lane.slots.lives.len() as u64);
+        lives.sum()
+    }
+
+    fn happen(&mut self, what: Happening) -> Check {
+        match what {
+            Happening::Commit(name, attempt) => {
+                self.turn(name, &Turn::Commit(AttemptId(u16::from(attempt))))
+            }
+            Happening::End(name, attempt) => {
+                self.turn(name, &Turn::End(AttemptId(u16::from(attempt))))
+            }
+            Happening::Timer(name) => self.turn(name, &Turn::Timer),
+            Happening::Leave(name) => self.turn(name, &Turn::Gone),
+            Happening::Probe(upstream) => self.probe(upstream),
+            Happening::Look(upstream) => self.look(upstream),
+            Happening::Polled(upstream, kind) => self.polled(upstream, kind),
+            Happening::Letter(number) => self.deliver(number),
+        }
+    }
+
+    /// Does something to a call and then what the call wants.
+    fn turn(&mut self, name: CallName, what: &Turn) -> Check {
+        let now = self.now;
+        let Some(lane) = self.lanes.get_mut(usize::from(name.lane)) else {
+            return Ok(());
+        };
+        let Some(live) = lane.slots.lives.get_mut(name.slot as usize) else {
+            return Ok(());
+        };
+        let (Some(call), true) = (live.call.as_mut(), live.life == name.life) else {
+            return Ok(());
+        };
+        let was_done = call.is_done();
+        let slot = name.slot as usize;
+        lane.decider.turn(slot, call);
+        match what {
+            Turn::Timer => {
+                if live.timer <= now {
+                    live.timer = Instant::NEVER;
+                }
+                match lane.decider.next_deadline(call) {
+                    // It was set for something that is no more.
+                    Some(at) if at > now => {
+                        if at < live.timer {
+                            live.timer = at;
+                            self.queue.push(at, Happening::Timer(name));
+                        }
+                        return Ok(());
+                    }
+                    _ => lane.decider.handle_timeout(call, now),
+                }
+            }
+            Turn::Gone => {
+                self.report.trace.add(&[1, now.0, call.number()]);
+                lane.decider.handle_event(call, Event::ClientGone, now);
+            }
+            Turn::Commit(attempt) => {
+                let heard = live
+                    .sent
+                    .get(attempt.as_usize())
+                    .is_none_or(|sent| sent.heard);
+                if heard && !self.scenario.late_events {
+                    return Ok(());
+                }
+                let attempt = *attempt;
+                if !heard {
+                    lane.decider.see(slot, Seen::Committed(attempt), now)?;
+                }
+                lane.decider
+                    .handle_event(call, Event::FirstByte { attempt }, now);
+                lane.decider
+                    .handle_event(call, Event::Committed { attempt }, now);
+            }
+            Turn::End(attempt) => {
+                let attempt = *attempt;
+                let Some(sent) = live.sent.get_mut(attempt.as_usize()) else {
+                    return Err(format!("{slot} hears of an attempt that it never made"));
+                };
+                let heard = core::mem::replace(&mut sent.heard, true);
+                if heard && !self.scenario.late_events {
+                    return Ok(());
+                }
+                let stale = Fault::new(FaultClass::Transport, "stale_connection");
+                let (result, event) = match sent.result() {
+                    Some(result) => (result, Event::Finished { attempt, result }),
+                    None => (
+                        Err(stale),
+                        Event::Stale {
+                            attempt,
+                            sent: true,
+                        },
+                    ),
+                };
+                let class = result.map_or_else(|fault| fault.class.index() as u64, |()| u64::MAX);
+                let words = [4, now.0, call.number(), u64::from(attempt.0), class];
+                self.report.trace.add(&words);
+                if !heard {
+                    lane.decider
+                        .see(slot, Seen::Finished(attempt, result), now)?;
+                }
+                lane.decider.handle_event(call, event, now);
+            }
+        }
+        self.perform(name, was_done)
+    }
+
+    /// Does what a call wants, takes observations out and sets its timer.
+    fn perform(&mut self, name: CallName, was_done: bool) -> Check {
+        let now = self.now;
+        let slot = name.slot as usize;
+        let Self {
+            scenario,
+            lanes,
+            providers,
+            queue,
+            report,
+            truth,
+            heads,
+            mark,
+            ..
+        } = self;
+        let Some(lane) = lanes.get_mut(usize::from(name.lane)) else {
+            return Ok(());
+        };
+        let Some(live) = lane.slots.lives.get_mut(slot) else {
+            return Ok(());
+        };
+        let Some(call) = live.call.as_mut() else {
+            return Ok(());
+        };
+        let number = call.number();
+        while let Some(action) = lane.decider.poll_action(call, now) {
             if was_done {
-                return Err(format!("{:?} is over and wants {action:?}", live.call.id()));
+                return Err(format!("call {number} is over and wants {action:?}"));
             }
             match action {
                 Action::Dispatch {
@@ -272,187 +367,180 @@ impl<'a> World<'a> {
                     upstream,
                     deadline,
                     fresh,
-                } => self.dispatch(number, live, attempt, upstream, deadline, fresh)?,
-                Action::Cancel { attempt } => {
-                    self.report
-                        .trace
-                        .add(&[3, self.now.0, live.call.id().0, u64::from(attempt.0)]);
-                    if let Some(sent) = live.attempts.get_mut(attempt.as_usize())
-                        && !core::mem::replace(&mut sent.heard, true)
+                } => {
+                    let words = [
+                        2,
+                        now.0,
+                        number,
+                        u64::from(attempt.0),
+                        u64::from(upstream.0),
+                        deadline.0,
+                    ];
+                    report.trace.add(&words);
+                    let seen = Seen::Dispatched(attempt, upstream, deadline);
+                    lane.decider.see(slot, seen, now)?;
+                    let provider = providers.get_mut(upstream.as_usize());
+                    let provider = provider.ok_or("no such upstream")?;
+                    let earlier = live.sent.iter().filter(|sent| sent.upstream == upstream);
+                    let Some(dish) = scenario.menu.dishes.get(usize::from(live.dish)) else {
+                        return Err("no such dish".to_owned());
+                    };
+                    let plan = provider.receive(
+                        now,
+                        &Ask {
+                            method: dish.method,
+                            effort: dish.effort,
+                            units: dish.units,
+                            key: live.key,
+                            nth: earlier.count() as u64,
+                            pooled: !fresh,
+                        },
+                    );
+                    let is_hedge = live.sent.iter().any(|sent| !sent.heard);
+                    report.count_attempt(now, upstream.as_usize(), is_hedge);
+                    if plan.billed
+                        && let Some(units) = report.units.get_mut(upstream.as_usize())
                     {
-                        self.auditor.cancelled(live.call.id(), attempt)?;
+                        *units += u64::from(dish.units);
+                    }
+                    live.sent.push(Sent {
+                        upstream,
+                        end: plan.end,
+                        right: plan.right,
+                        heard: false,
+                    });
+                    let ordinal = attempt.0 as u8;
+                    if let Some(after) = plan.ends_after {
+                        if let End::Streamed(_) = plan.end {
+                            queue.push(now + after / 2, Happening::Commit(name, ordinal));
+                        }
+                        queue.push(now + after, Happening::End(name, ordinal));
                     }
                 }
-                Action::Complete(outcome) => self.complete(live, &outcome)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn dispatch(
-        &mut self,
-        number: usize,
-        live: &mut Live,
-        attempt: AttemptId,
-        upstream: UpstreamIndex,
-        deadline: Instant,
-        fresh: bool,
-    ) -> Check {
-        let id = live.call.id();
-        let words = [
-            2,
-            self.now.0,
-            id.0,
-            u64::from(attempt.0),
-            u64::from(upstream.0),
-            deadline.0,
-        ];
-        self.report.trace.add(&words);
-        self.auditor
-            .dispatched(id, attempt, upstream, deadline, self.now)?;
-        let upstreams = self.providers.len();
-        if let Some(count) = self
-            .report
-            .second(self.now, upstreams)
-            .attempts
-            .get_mut(upstream.as_usize())
-        {
-            *count += 1;
-        }
-        let provider = self
-            .providers
-            .get_mut(upstream.as_usize())
-            .ok_or("no such provider")?;
-        let plan = provider.receive(self.now, live.call.request().method, !fresh);
-        live.attempts.push(Sent { plan, heard: false });
-        let Some(after) = plan.ends_after else {
-            return Ok(());
-        };
-        let attempt = attempt.0;
-        if let End::Streamed(_) = plan.end {
-            self.at(
-                self.now + after / 2,
-                Kind::Commit {
-                    call: number,
-                    attempt,
-                },
-            );
-        }
-        self.at(
-            self.now + after,
-            Kind::End {
-                call: number,
-                attempt,
-            },
-        );
-        Ok(())
-    }
-
-    fn commit(&mut self, number: usize, attempt: u16) -> Check {
-        let (now, late_events) = (self.now, self.scenario.late_events);
-        self.with(number, |world, live| {
-            let heard = live
-                .attempts
-                .get(usize::from(attempt))
-                .is_none_or(|sent| sent.heard);
-            if heard && !late_events {
-                return Ok(());
-            }
-            let attempt = AttemptId(attempt);
-            if !heard {
-                world.auditor.committed(live.call.id(), attempt);
-            }
-            world
-                .shard
-                .handle_event(&mut live.call, now, Event::FirstByte { attempt });
-            world
-                .shard
-                .handle_event(&mut live.call, now, Event::Committed { attempt });
-            Ok(())
-        })
-    }
-
-    fn end(&mut self, number: usize, attempt: u16) -> Check {
-        let (now, late_events) = (self.now, self.scenario.late_events);
-        self.with(number, |world, live| {
-            let id = live.call.id();
-            let Some(sent) = live.attempts.get_mut(usize::from(attempt)) else {
-                return Err(format!("{id:?} hears of an attempt that it never made"));
-            };
-            let heard = core::mem::replace(&mut sent.heard, true);
-            if heard && !late_events {
-                return Ok(());
-            }
-            let attempt = AttemptId(attempt);
-            let (result, event) = match sent.plan.end {
-                End::Finished(result) | End::Streamed(result) => {
-                    (result, Event::Finished { attempt, result })
+                Action::Cancel { attempt } => {
+                    let words = [3, now.0, number, u64::from(attempt.0)];
+                    report.trace.add(&words);
+                    if let Some(sent) = live.sent.get_mut(attempt.as_usize())
+                        && !core::mem::replace(&mut sent.heard, true)
+                    {
+                        lane.decider.see(slot, Seen::Cancelled(attempt), now)?;
+                    }
                 }
-                End::Stale => (
-                    Err(Fault::new(FaultClass::Transport, "stale_connection")),
-                    Event::Stale {
-                        attempt,
-                        sent: true,
-                    },
-                ),
-            };
-            let class = result.map_or_else(|fault| fault.class.index() as u64, |()| u64::MAX);
-            world
-                .report
-                .trace
-                .add(&[4, now.0, id.0, u64::from(attempt.0), class]);
-            if !heard {
-                world.auditor.finished(id, attempt, result, now)?;
-            }
-            world.shard.handle_event(&mut live.call, now, event);
-            Ok(())
-        })
-    }
-
-    fn complete(&mut self, live: &Live, outcome: &Outcome) -> Check {
-        self.auditor.completed(live.call.id(), outcome, self.now)?;
-        let upstreams = self.providers.len();
-        let class = match outcome {
-            Outcome::Relay { fault: None, .. } => None,
-            Outcome::Relay {
-                fault: Some(fault), ..
-            } if is_right(fault) => None,
-            Outcome::Relay {
-                fault: Some(fault), ..
-            } => Some(fault.class),
-            Outcome::Emit { fault, .. } | Outcome::Abort { fault } => Some(fault.class),
-        };
-        let word = class.map_or(u64::MAX, |class| class.index() as u64);
-        self.report
-            .trace
-            .add(&[5, self.now.0, live.call.id().0, word]);
-        match class {
-            None => {
-                self.report.good += 1;
-                self.report.second(self.now, upstreams).good += 1;
-                let took = self.now.saturating_duration_since(live.begun);
-                self.report.latencies_us.push(took.as_micros() as u64);
-            }
-            Some(FaultClass::Cancelled) => self.report.abandoned += 1,
-            Some(class) => {
-                *self.report.bad.entry(class).or_default() += 1;
-                self.report.second(self.now, upstreams).bad += 1;
+                Action::Complete(outcome) => {
+                    lane.decider.see(slot, Seen::Completed(&outcome), now)?;
+                    let dish = scenario.menu.dishes.get(usize::from(live.dish));
+                    let relayed = match outcome {
+                        Outcome::Relay { attempt, fault } => {
+                            let sent = live.sent.get(attempt.as_usize());
+                            sent.map(|sent| (*sent, fault))
+                        }
+                        _ => None,
+                    };
+                    let mut right = true;
+                    if let (Some(dish), Some((sent, fault))) = (dish, relayed) {
+                        right = sent.right || fault.is_some();
+                        if dish.latest && fault.is_none() {
+                            let provider = &providers[sent.upstream.as_usize()];
+                            let newest = truth.newest(now);
+                            let said = provider.said(now, truth, heads);
+                            let behind = newest.saturating_sub(said.unwrap_or(newest));
+                            right &= behind < scenario.chain.stale_after;
+                            if dish.method == traffic::block_number() {
+                                let answered = said.unwrap_or(newest);
+                                lane.decider.raise_head(*mark, now);
+                                let told =
+                                    lane.decider
+                                        .answer_block_number(sent.upstream, answered, now);
+                                let head = lane.decider.head_mark();
+                                below_floor(live.floor, head, told)?;
+                                right = told.abs_diff(newest) < scenario.chain.stale_after;
+                                *mark = (*mark).max(head);
+                            }
+                        }
+                    }
+                    let class = failure(&outcome);
+                    let word = class.map_or(u64::MAX, |class| class.index() as u64);
+                    report.trace.add(&[5, now.0, number, word]);
+                    match class {
+                        None => {
+                            report.good += 1;
+                            report.wrong += u64::from(!right);
+                            report.second(now).good += 1;
+                            let took = now.saturating_duration_since(live.begun);
+                            if live.served && right {
+                                report.latencies_us.push(took.as_micros() as u64);
+                            }
+                        }
+                        Some(FaultClass::Cancelled) => report.abandoned += 1,
+                        Some(class) => {
+                            *report.bad.entry(class).or_default() += 1;
+                            report.avoidable += u64::from(live.well);
+                            report.second(now).bad += 1;
+                        }
+                    }
+                }
             }
         }
-        Ok(())
-    }
-
-    fn drain_notes(&mut self) -> Check {
-        self.auditor.forget_failure();
-        while let Some(note) = self.shard.poll_note() {
-            self.auditor.note(&note, &self.shard)?;
+        lane.decider.settle(now)?;
+        while let Some(moment) = lane.decider.take_moment() {
+            report.keep(crate::report::Moment {
+                shard: name.lane,
+                ..moment
+            });
         }
-        Ok(())
+        let over = call.is_done();
+        match lane.decider.next_deadline(call) {
+            None if !over => {
+                return Err(format!("call {number} is not over and waits for nothing"));
+            }
+            Some(_) if over => return Err(format!("call {number} is over and waits")),
+            Some(at) if at > call.deadline() => {
+                return Err(format!("call {number} waits beyond its deadline"));
+            }
+            Some(at) if at < live.timer => {
+                live.timer = at;
+                queue.push(at.max(now), Happening::Timer(name));
+            }
+            _ => {}
+        }
+        if over && !scenario.late_events {
+            lane.slots.give_back(name.slot);
+        }
+        self.share(name.lane)
     }
 }
 
-/// A node's right answer that happens to be an error: a revert is no failure of ours.
+/// No client is told a lower block than any client was told before it asked.
+fn below_floor(floor: Mark, head: Mark, told: u64) -> Check {
+    let (Some((era, least)), Some((now, _))) = (floor.read(), head.read()) else {
+        return Ok(());
+    };
+    if now < era || now == era && told < least {
+        return Err(format!(
+            "a client is told of block {told}, another was told of {least}"
+        ));
+    }
+    Ok(())
+}
+
+/// The failure that a client sees; `None` where it got what it wanted, or a node's right answer that happens to be an error.
+fn failure(outcome: &Outcome) -> Option<FaultClass> {
+    match outcome {
+        Outcome::Relay { fault: None, .. } => None,
+        Outcome::Relay {
+            fault: Some(fault), ..
+        } if is_right(fault) => None,
+        Outcome::Relay {
+            fault: Some(fault), ..
+        } => Some(fault.class),
+        Outcome::Emit { fault, .. } | Outcome::Abort { fault } => Some(fault.class),
+    }
+}
+
 fn is_right(fault: &Fault) -> bool {
     let traits = fault.traits();
     traits.answered || traits.emit == EmitRule::TransactionHash
 }
+
+/// Calls of these names are never mixed up: the upstream index fits.
+const _: () = assert!(engine::call::MAX_CALL_ATTEMPTS <= u8::MAX as usize);

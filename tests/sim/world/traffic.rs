@@ -1,145 +1,269 @@
-//! What comes to the shard by itself: calls from clients, open-loop (the next one comes whether or not the last has ended), and checks
-//! beside the traffic.
+//! Clients: calls that come open-loop (the next one comes whether or not the last has ended), in bursts and batches, or as they were recorded.
+//! What comes, and when, does not depend on what is decided about it.
 
 use core::time::Duration;
 
 use engine::block::Height;
 use engine::call::Request;
-use engine::chain::ChainId;
-use engine::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
-use engine::method::{Effect, lookup};
-use engine::shard::ProbeResult;
+use engine::index::{UpstreamIndex, UpstreamSet};
+use engine::method::{Effect, MethodId, lookup};
+use engine::rng::Rng;
+use engine::time::Instant;
 
-use crate::auditor::Check;
-use crate::latency;
-use crate::provider::Behaviour;
-use crate::scenario::Mix;
+use super::queue::{CallName, Happening};
+use super::{CHAIN, Check, Decider, World};
+use crate::distribution;
+use crate::scenario::{Mix, Scenario};
 
-use super::{CHAIN, CHAIN_ID, Kind, Live, World};
+/// How long a client waits that is in no hurry.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// And one that is.
+const HURRY: Duration = Duration::from_millis(200);
 
-impl World<'_> {
-    pub(super) fn arrive(&mut self) -> Check {
-        if self.now >= self.scenario.until {
-            return Ok(());
+/// The method whose answer is the head's number.
+pub fn block_number() -> MethodId {
+    lookup(b"eth_blockNumber")
+}
+
+/// Where calls come from.
+#[derive(Debug)]
+pub struct Traffic<'a> {
+    scenario: &'a Scenario,
+    arrivals: Rng,
+    calls: Rng,
+    /// The next arrival of the load; [`Instant::NEVER`] for none.
+    next: Instant,
+    /// The next burst, and the next recorded arrival.
+    burst: usize,
+    recorded: usize,
+    /// How many calls have come.
+    count: u64,
+    weights: u64,
+}
+
+/// What comes next.
+#[derive(Clone, Copy)]
+enum Source {
+    Load,
+    Burst,
+    Recorded,
+}
+
+/// A call as its client means it.
+struct Wanted {
+    dish: u16,
+    key: u64,
+    shard: u16,
+    leaves_after: Option<Duration>,
+    request: Request,
+}
+
+impl<'a> Traffic<'a> {
+    /// Nothing has come yet.
+    pub fn new(scenario: &'a Scenario, arrivals: Rng, calls: Rng) -> Self {
+        let dishes = &scenario.menu.dishes;
+        let mut traffic = Self {
+            scenario,
+            arrivals,
+            calls,
+            next: Instant::NEVER,
+            burst: 0,
+            recorded: 0,
+            count: 0,
+            weights: dishes.iter().map(|dish| dish.weight).sum(),
+        };
+        if scenario.recorded.is_none() {
+            traffic.next = traffic.following(Instant::ZERO);
         }
-        let load = &self.scenario.load;
-        let per_second = load
-            .iter()
-            .rev()
-            .find(|(from, _)| *from <= self.now)
-            .map_or(1, |(_, rate)| *rate);
-        let mean = Duration::from_secs(1) / per_second.max(1);
-        let gap = latency::gap(mean, &mut self.arrivals);
-        self.at(self.now + gap, Kind::Arrive);
-
-        let request = self.draw_request();
-        let call = self.shard.begin(self.now, request);
-        self.auditor
-            .begun(call.id(), request, call.deadline(), self.now)?;
-        self.report.calls += 1;
-        self.report.second(self.now, self.providers.len()).calls += 1;
-        let number = self.calls.len();
-        if self.draw(self.mix_now().abandoned) {
-            let patience = Duration::from_millis(self.mix.below(1_000));
-            self.at(self.now + patience, Kind::Leave { call: number });
-        }
-        self.calls.push(Some(Box::new(Live {
-            call,
-            begun: self.now,
-            attempts: Vec::new(),
-            timer: None,
-        })));
-        self.with(number, |_, _| Ok(()))
+        traffic
     }
 
-    fn draw(&mut self, permille: u32) -> bool {
-        permille > 0 && self.mix.chance(u64::from(permille), 1_000)
+    /// When something comes next; `None` if nothing does any more.
+    pub fn next_at(&self) -> Option<Instant> {
+        let (at, _) = self.upcoming()?;
+        (at < self.scenario.until).then_some(at)
     }
 
-    fn mix_now(&self) -> Mix {
-        if self.now < self.scenario.plain_from {
+    fn upcoming(&self) -> Option<(Instant, Source)> {
+        let burst = self.scenario.bursts.get(self.burst).map(|burst| burst.0);
+        let recorded = self.scenario.recorded.as_deref();
+        let recorded = recorded.and_then(|all| all.get(self.recorded));
+        let load = (self.next < Instant::NEVER).then_some((self.next, Source::Load));
+        let others = [
+            burst.map(|at| (at, Source::Burst)),
+            recorded.map(|call| (call.at, Source::Recorded)),
+        ];
+        let all = load.into_iter().chain(others.into_iter().flatten());
+        all.min_by_key(|(at, _)| *at)
+    }
+
+    /// The arrival after one at `now`. Where the load changes before it, the wait goes on at the new rate from then on.
+    fn following(&mut self, now: Instant) -> Instant {
+        let mut now = now;
+        loop {
+            let changes = self.scenario.load.iter().map(|step| step.0);
+            let change = changes.filter(|at| *at > now).min();
+            let rate = self.scenario.rate(now);
+            let at = match Duration::from_secs(1).checked_div(rate) {
+                Some(mean) => now + distribution::gap(mean, &mut self.arrivals),
+                None => Instant::NEVER,
+            };
+            match change {
+                Some(change) if change < at => now = change,
+                _ => return at,
+            }
+        }
+    }
+
+    /// What comes now: how many calls, and of what, where that was recorded.
+    fn take(&mut self, now: Instant) -> (u32, Option<u16>) {
+        match self.upcoming().map(|(_, source)| source) {
+            Some(Source::Burst) => {
+                self.burst += 1;
+                let burst = self.scenario.bursts.get(self.burst - 1);
+                (burst.map_or(0, |burst| burst.1), None)
+            }
+            Some(Source::Recorded) => {
+                self.recorded += 1;
+                let recorded = self.scenario.recorded.as_deref();
+                let call = recorded.and_then(|all| all.get(self.recorded - 1));
+                (1, call.map(|call| call.dish))
+            }
+            _ => {
+                self.next = self.following(now);
+                let mix = self.mix(now);
+                let batched = draw(&mut self.calls, mix.batched);
+                (if batched { mix.batch_calls } else { 1 }, None)
+            }
+        }
+    }
+
+    fn mix(&self, now: Instant) -> Mix {
+        if now < self.scenario.plain_from {
             self.scenario.mix
         } else {
             Mix::default()
         }
     }
 
-    fn draw_request(&mut self) -> Request {
-        let mix = self.mix_now();
-        let upstreams = self.providers.len() as u64;
-        let effect = if self.draw(mix.signed) {
-            Effect::SignedTransaction
-        } else if self.draw(mix.node_writes) {
-            Effect::NodeWrite
+    /// A call. All its draws are made from a stream of its own, so that none shifts another call's.
+    fn want(&mut self, now: Instant, shard: u16, dish: Option<u16>) -> Option<Wanted> {
+        let mix = self.mix(now);
+        let key = self.count;
+        self.count += 1;
+        let rng = &mut Rng::new(self.calls.next_u64());
+        let dish = match dish {
+            Some(dish) => dish,
+            None => self.choose(rng),
+        };
+        let asked = self.scenario.menu.dishes.get(usize::from(dish))?;
+        let standard = engine::method::policy(asked.method);
+        let (method, effect) = if draw(rng, mix.signed) {
+            (lookup(b"eth_sendRawTransaction"), Effect::SignedTransaction)
+        } else if draw(rng, mix.node_writes) {
+            (lookup(b"eth_sendTransaction"), Effect::NodeWrite)
         } else {
-            Effect::None
+            (asked.method, standard.effect)
         };
-        let method: &[u8] = match effect {
-            Effect::None if self.draw(mix.traces) => b"debug_traceTransaction",
-            Effect::None if self.mix.chance(1, 4) => b"eth_getBalance",
-            Effect::None => b"eth_call",
-            Effect::SignedTransaction => b"eth_sendRawTransaction",
-            Effect::NodeWrite => b"eth_sendTransaction",
-        };
-        let one = UpstreamIndex(self.mix.below(upstreams) as u16);
-        let patience = if self.draw(mix.hurried) {
-            Duration::from_millis(200)
+        let upstreams = self.scenario.upstreams.len() as u64;
+        let one = UpstreamIndex(rng.below(upstreams) as u16);
+        let patience = if draw(rng, mix.hurried) {
+            HURRY
         } else {
-            Duration::from_secs(30)
+            PATIENCE
         };
-        Request {
+        let pinned = draw(rng, mix.pinned).then_some(one);
+        let excluded = if draw(rng, mix.excluded) {
+            UpstreamSet::only(one)
+        } else {
+            UpstreamSet::EMPTY
+        };
+        let leaves = draw(rng, mix.abandoned);
+        let leaves_after = leaves.then(|| Duration::from_millis(rng.below(1_000)));
+        // The one place where a request is made: what else a client may say (a region, a session) is added here.
+        let request = Request {
             chain: CHAIN,
-            policy: PolicyIndex(0),
-            method: lookup(method),
+            policy: self.scenario.methods.of(method),
+            method,
             effect,
-            deadline: self.now + patience,
+            deadline: now + patience,
             strategy: None,
-            pinned: self.draw(mix.pinned).then_some(one),
-            excluded: if self.draw(mix.excluded) {
-                UpstreamSet::only(one)
+            pinned,
+            excluded,
+            height: if asked.latest && self.scenario.follows_heads() {
+                Height::Latest
             } else {
-                UpstreamSet::EMPTY
+                Height::Any
             },
-            height: Height::Any,
             ..Request::default()
-        }
+        };
+        Some(Wanted {
+            dish,
+            key,
+            shard,
+            leaves_after,
+            request,
+        })
     }
 
-    /// A check beside the traffic: the chain's id and the newest block, one block a second.
-    pub(super) fn probe(&mut self, upstream: u16) {
-        let Some(every) = self
-            .scenario
-            .probe_every
-            .filter(|_| self.now < self.scenario.until)
-        else {
-            return;
-        };
-        self.at(self.now + every, Kind::Probe { upstream });
-        let index = UpstreamIndex(upstream);
-        let behaviour = self
-            .providers
-            .get(index.as_usize())
-            .and_then(|provider| provider.behaviour(self.now));
-        let head = 1_000 + self.now.0 / 1_000_000_000;
-        let results = match behaviour {
-            Some(Behaviour::Refuse | Behaviour::Hang | Behaviour::Reset) => {
-                [Some(ProbeResult::Failed), None]
+    fn choose(&self, rng: &mut Rng) -> u16 {
+        let mut drawn = rng.below(self.weights);
+        for (place, dish) in (0_u16..).zip(&self.scenario.menu.dishes) {
+            if drawn < dish.weight {
+                return place;
             }
-            Some(Behaviour::WrongChain) => [Some(ProbeResult::ChainId(ChainId(56))), None],
-            Some(Behaviour::StuckHead) => [
-                Some(ProbeResult::ChainId(CHAIN_ID)),
-                Some(ProbeResult::Head(1_000)),
-            ],
-            _ => [
-                Some(ProbeResult::ChainId(CHAIN_ID)),
-                Some(ProbeResult::Head(head)),
-            ],
-        };
-        for result in results.into_iter().flatten() {
-            if let ProbeResult::ChainId(id) = result {
-                self.auditor.saw_chain(index, id == CHAIN_ID);
-            }
-            self.shard.probe_result(self.now, CHAIN, index, result);
+            drawn -= dish.weight;
         }
+        0
+    }
+}
+
+fn draw(rng: &mut Rng, permille: u32) -> bool {
+    permille > 0 && rng.chance(u64::from(permille), 1_000)
+}
+
+impl<D: Decider> World<'_, D> {
+    /// A client's request: one call, or a batch, all at one shard.
+    pub(super) fn arrive(&mut self) -> Check {
+        let (calls, dish) = self.traffic.take(self.now);
+        let shard = self.traffic.calls.below(self.lanes.len() as u64) as u16;
+        for _ in 0..calls {
+            if let Some(wanted) = self.traffic.want(self.now, shard, dish) {
+                self.begin(&wanted)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, wanted: &Wanted) -> Check {
+        let now = self.now;
+        let (served, well) = self.service.at(&mut self.stretch, now, wanted.dish);
+        let Some(lane) = self.lanes.get_mut(usize::from(wanted.shard)) else {
+            return Ok(());
+        };
+        let slot = lane.slots.take();
+        let call = lane.decider.begin(slot as usize, wanted.request, now)?;
+        let Some(live) = lane.slots.lives.get_mut(slot as usize) else {
+            return Ok(());
+        };
+        live.call = Some(call);
+        live.begun = now;
+        live.key = wanted.key;
+        live.dish = wanted.dish;
+        live.served = served;
+        live.well = well;
+        live.timer = Instant::NEVER;
+        live.floor = self.mark;
+        let name = CallName {
+            lane: wanted.shard,
+            slot,
+            life: live.life,
+        };
+        self.report.calls += 1;
+        self.report.second(now).calls += 1;
+        if let Some(after) = wanted.leaves_after {
+            self.queue.push(now + after, Happening::Leave(name));
+        }
+        self.perform(name, false)
     }
 }

@@ -1,0 +1,248 @@
+//! `livechain simulate` as its users meet it: the shapes that were promised, the same answer for the same seed, a configuration and a log of our
+//! own, and clear errors. No network.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn simulate(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_livechain"))
+        .arg("simulate")
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = simulate(&[arguments, &["--format", "json"]].concat());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    serde_json::from_slice(&output.stdout).expect("one JSON object")
+}
+
+/// What is said of arguments that are refused.
+fn refused(arguments: &[&str]) -> String {
+    let output = simulate(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    assert!(output.stdout.is_empty(), "{arguments:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+const SMALL: &str = "version: 1
+about: One of two is gone for a while.
+lasts: 30s
+upstreams:
+  - { name: one, latency: { median: 20ms } }
+  - { name: two, latency: { median: 30ms } }
+traffic: { rate: 100 }
+faults:
+  - { upstreams: [one], from: 10s, until: 20s, refuse: 100% }
+";
+
+const CONFIG: &str = "version: 1
+chains:
+  ethereum:
+    chain_id: 1
+    strategy: priority
+    upstreams:
+      - { name: mine, http: \"https://mine.example.com/\", priority: 2 }
+      - { name: one, http: \"https://one.example.com/\", priority: 1 }
+";
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path: PathBuf = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_suite_is_listed() {
+    let list = json(&["--list-scenarios"]);
+    let rows = list.as_array().unwrap();
+    assert!(rows.len() >= 24);
+    for row in rows {
+        assert!(row["name"].is_string() && row["about"].is_string(), "{row}");
+        assert!(row["full_outage"].is_boolean(), "{row}");
+    }
+    let of = |half: &str| rows.iter().filter(|row| row["half"] == half).count();
+    assert!(of("held_back") >= 12);
+    assert_eq!(of("held_back") + of("tuned"), rows.len());
+}
+
+#[test]
+fn a_scenario_of_one_s_own_is_played_with_everybody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "small.yaml", SMALL);
+    let study = json(&["--scenario", &file, "--seed", "9"]);
+    assert_eq!(study["seed"], 9);
+    let strategies = study["strategies"].as_object().unwrap();
+    for name in [
+        "leaderboard",
+        "priority",
+        "round_robin",
+        "baseline_erpc",
+        "baseline_lasso",
+    ] {
+        let one = &strategies[name];
+        for key in [
+            "success",
+            "p50_ms",
+            "p95_ms",
+            "p99_ms",
+            "p999_ms",
+            "extra_load",
+            "amplification",
+            "spend",
+            "regret_p99",
+        ] {
+            assert!(one[key].is_number(), "{name}: {key}");
+        }
+        assert!(one["share"]["one"].is_number() && one["share"]["two"].is_number());
+    }
+    assert_eq!(strategies["leaderboard"]["success"], 1.0);
+    let sum: u64 = strategies
+        .values()
+        .map(|one| one["calls"].as_u64().unwrap())
+        .sum();
+    assert_eq!(study["calls"], sum);
+    let again = json(&["--scenario", &file, "--seed", "9"]);
+    assert_eq!(study, again, "the same seed");
+    let other = json(&["--scenario", &file, "--seed", "10"]);
+    assert_ne!(study["trace_hash"], other["trace_hash"]);
+}
+
+#[test]
+fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "small.yaml", SMALL);
+    let config = write(folder.path(), "mine.yaml", CONFIG);
+    let study = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--strategy",
+        "priority",
+    ]);
+    let share = &study["strategies"]["priority"]["share"];
+    // `one` is the first by priority, and gone for a third of the time.
+    let one = share["one"].as_f64().unwrap();
+    assert!((0.3..0.9).contains(&one), "{share}");
+    assert!(share["mine"].as_f64().unwrap() > 0.1, "{share}");
+
+    let both = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--compare",
+        "baseline_random",
+    ]);
+    let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["baseline_random", "priority"]);
+
+    let other = CONFIG.replace("strategy: priority", "strategy: round_robin");
+    let other = write(folder.path(), "other.yaml", &other);
+    let both = json(&[
+        "--config",
+        &config,
+        "--scenario",
+        &file,
+        "--compare",
+        &other,
+    ]);
+    let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
+    assert_eq!(names, ["priority", "round_robin@other"]);
+}
+
+#[test]
+fn a_log_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = String::new();
+    for number in 0..500 {
+        let upstream = if number % 2 == 0 { "one" } else { "two" };
+        let (second, ms) = (number / 50, number % 50 * 20);
+        log.push_str(&format!(
+            "{{\"time\":\"2026-11-22T10:00:{second:02}.{ms:03}000Z\",\"event\":\"livechain.rpc.request.stop\",\"chain\":\"ethereum\",\"method\":\"eth_call\",\"upstream\":\"{upstream}\",\"outcome\":\"ok\",\"duration_us\":{},\"attempts\":1}}\n",
+            10_000 + number * 7 % 900
+        ));
+    }
+    let file = write(folder.path(), "access.log", &log);
+    let study = json(&["--trace", &file, "--strategy", "leaderboard"]);
+    assert_eq!(study["calls"], 500);
+    let p50 = study["strategies"]["leaderboard"]["p50_ms"]
+        .as_f64()
+        .unwrap();
+    assert!((9.0..12.0).contains(&p50), "{p50}");
+    let bad = write(folder.path(), "bad.log", "not json\n{}\n");
+    assert!(refused(&["--trace", &bad]).contains("line 1 is no event"));
+}
+
+#[test]
+fn a_time_line_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "small.yaml", SMALL);
+    let svg = folder.path().join("out.svg");
+    let output = simulate(&[
+        "--scenario",
+        &file,
+        "--compare",
+        "priority",
+        "--svg",
+        svg.to_str().unwrap(),
+    ]);
+    assert!(output.status.success());
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("one: 100% refused") && table.contains("(possible)"),
+        "{table}"
+    );
+    let drawn = std::fs::read_to_string(svg).unwrap();
+    assert!(drawn.starts_with("<svg ") && drawn.trim_end().ends_with("</svg>"));
+    assert!(drawn.contains("one: 100% refused") && drawn.contains("priority: success"));
+}
+
+#[test]
+fn what_cannot_be_played_says_why_and_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(
+        folder.path(),
+        "bad.yaml",
+        &SMALL.replace("refuse: 100%", "refuses: 100%"),
+    );
+    let said = refused(&["--scenario", &file]);
+    assert!(
+        said.contains("bad.yaml:9:") && said.contains("refuses"),
+        "{said}"
+    );
+    let said = refused(&["--scenario", "no-such-thing"]);
+    assert!(
+        said.contains("no-such-thing") && said.contains("outage-of-one"),
+        "{said}"
+    );
+    let said = refused(&["--scenario", "calm", "--strategy", "fastest"]);
+    assert!(
+        said.contains("`fastest`") && said.contains("leaderboard"),
+        "{said}"
+    );
+    let said = refused(&["--compare", "nothing.yaml"]);
+    assert!(said.contains("nothing.yaml"), "{said}");
+    let config = write(folder.path(), "bad-config.yaml", "version: 1\nsever: {}\n");
+    let said = refused(&["--config", &config]);
+    assert!(said.contains("bad-config.yaml:2"), "{said}");
+}
+
+/// The manual's example is one that can be played.
+#[test]
+fn the_manual_s_example_is_played() {
+    let page = include_str!("../../src/manual/simulator.md");
+    let example = page
+        .split("```yaml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "tuesday.yaml", example.unwrap());
+    let study = json(&["--scenario", &file, "--compare", "baseline_priority"]);
+    assert_eq!(study["strategies"].as_object().unwrap().len(), 2);
+}

@@ -1,0 +1,585 @@
+//! From a file's keys to a scenario: what the values mean together is judged here, all of it before anything is said.
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use engine::chain::ChainId;
+use engine::config::MethodSet;
+use engine::index::MAX_UPSTREAMS;
+use engine::method::lookup;
+use engine::strategy::{REGISTRY, StrategySpec};
+use engine::time::Instant;
+use serde_saphyr::{Location, Spanned};
+
+use super::band::Band;
+use super::fault::FileFault;
+use super::keys::{self, File};
+use super::{Template, VERSION, lay, menu};
+use crate::distribution::{Latency, Tail, hlog};
+use crate::provider::{Behaviour, Capacity, Limit, NAMED, Phase, Price, Script, classified};
+use crate::scenario::{ChainScript, Gossip, Mix, Scenario};
+
+/// A run that is longer is no scenario but a mistake.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// So is one of more calls.
+const MAX_CALLS: u64 = 200_000_000;
+const MAX_SHARDS: u16 = 64;
+const MAX_BATCH: u32 = 1_000;
+const MAX_ATTEMPTS: u8 = engine::config::MAX_ATTEMPTS;
+
+type Read<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// Builds what a file says.
+pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec<FileFault>> {
+    let mut faults = Vec::new();
+    let mut wrong = |place: Location, message: String| faults.push(FileFault::at(place, message));
+    if file.version.value != VERSION {
+        let message = format!(
+            "this program reads version {VERSION}, and the file says {}",
+            file.version.value
+        );
+        wrong(file.version.referenced, message);
+    }
+    let lasts = file.lasts.value.0;
+    if lasts.is_zero() || lasts > LONGEST {
+        wrong(
+            file.lasts.referenced,
+            "a scenario lasts between a moment and a day".to_owned(),
+        );
+    }
+    if let Some(shards) = &file.shards
+        && !(1..=MAX_SHARDS).contains(&shards.value)
+    {
+        wrong(shards.referenced, format!("1 to {MAX_SHARDS} shards"));
+    }
+    if let Some(attempts) = &file.policy.attempts
+        && !(1..=MAX_ATTEMPTS).contains(&attempts.value)
+    {
+        wrong(
+            attempts.referenced,
+            format!("a call makes 1 to {MAX_ATTEMPTS} attempts"),
+        );
+    }
+    let (mut upstreams, providers) = upstreams(file, read, &mut faults);
+    let until = Instant::ZERO + lasts;
+    let bands = lay_faults(file, until, &mut upstreams, &mut faults);
+    let scenario = Scenario {
+        shards: file.shards.as_ref().map_or(2, |shards| shards.value),
+        chain: chain(file, &mut faults),
+        gossip: gossip(&file.gossip),
+        load: load(file, until, &mut faults),
+        bursts: bursts(file, until, &mut faults),
+        menu: menu::menu(&file.traffic, &mut faults),
+        mix: mix(file, &mut faults),
+        until,
+        ..Scenario::new(name, 0, StrategySpec::of(REGISTRY[0]), upstreams)
+    };
+    if faults.is_empty() {
+        let calls = expected_calls(&scenario);
+        if calls > MAX_CALLS {
+            let message = format!("{calls} calls are too many: at most {MAX_CALLS}");
+            faults.push(FileFault::at(file.traffic.rate.referenced, message));
+        }
+    }
+    if !faults.is_empty() {
+        faults.sort_by_key(|fault| fault.place);
+        return Err(faults);
+    }
+    Ok(Template {
+        name: name.to_owned(),
+        about: file.about.split_whitespace().collect::<Vec<_>>().join(" "),
+        half: file.half,
+        full_outage: file.full_outage,
+        hedge: file.policy.hedge.unwrap_or(true),
+        attempts: file.policy.attempts.as_ref().map(|attempts| attempts.value),
+        providers,
+        bands,
+        base: scenario,
+    })
+}
+
+fn expected_calls(scenario: &Scenario) -> u64 {
+    let ends = scenario.load.iter().skip(1).map(|step| step.0);
+    let steps = scenario.load.iter().zip(ends.chain(Some(scenario.until)));
+    let load: u64 = steps
+        .map(|(step, end)| end.saturating_duration_since(step.0).as_secs() * u64::from(step.1))
+        .sum();
+    let bursts = scenario.bursts.iter().map(|burst| u64::from(burst.1));
+    let members = u64::from(scenario.mix.batch_calls.max(1));
+    let batched = load * u64::from(scenario.mix.batched) / 1_000 * members;
+    load + batched + bursts.sum::<u64>()
+}
+
+fn upstreams(
+    file: &File,
+    read: Read<'_>,
+    faults: &mut Vec<FileFault>,
+) -> (Vec<Script>, Vec<String>) {
+    let mut names = BTreeSet::new();
+    let (mut scripts, mut providers) = (Vec::new(), Vec::new());
+    let count = file.upstreams.len();
+    if count == 0 || count > MAX_UPSTREAMS {
+        let place = file
+            .upstreams
+            .first()
+            .map_or(file.lasts.referenced, |one| one.referenced);
+        let message = format!("a scenario has 1 to {MAX_UPSTREAMS} upstreams, not {count}");
+        faults.push(FileFault::at(place, message));
+    }
+    for (number, entry) in (0_u16..).zip(&file.upstreams) {
+        let said = &entry.value;
+        let name = &said.name;
+        if !is_name(&name.value) {
+            let message = "a name has 1 to 64 letters, digits, dots, underscores and hyphens";
+            faults.push(FileFault::at(name.referenced, message));
+        }
+        if !names.insert(name.value.as_str()) {
+            let message = format!("two upstreams are called `{}`", name.value);
+            faults.push(FileFault::at(name.referenced, message));
+        }
+        if let Some(capacity) = &said.capacity
+            && capacity.value.at_once == 0
+        {
+            faults.push(FileFault::at(
+                capacity.referenced,
+                "at_once must be above 0",
+            ));
+        }
+        let mut script = Script::new(number, 1);
+        script.name.clone_from(&name.value);
+        script.region.clone_from(&said.region);
+        script.config.priority = said
+            .priority
+            .as_ref()
+            .map_or(u32::from(number) + 1, |one| one.value);
+        script.config.weight = said.weight.unwrap_or(100);
+        script.distance = said.distance.unwrap_or_default().0;
+        script.head_delay = said.head_delay.map_or(script.head_delay, |delay| delay.0);
+        script.allowance = said.allowance;
+        script.price = said.price.map_or(Price::default(), |price| Price {
+            micros_per_million: price.per_million_units.0,
+            free: price.free_units,
+        });
+        script.limit = said.limit.as_ref().map(|limit| limited(limit, faults));
+        script.capacity = said.capacity.as_ref().map(|capacity| Capacity {
+            at_once: capacity.value.at_once,
+            waiting: capacity.value.waiting,
+        });
+        latency(&said.latency, &mut script, read, faults);
+        scripts.push(script);
+        let provider = said.provider.as_ref().unwrap_or(name);
+        providers.push(provider.value.clone());
+    }
+    for (script, provider) in scripts.iter_mut().zip(lay::numbered(&providers)) {
+        script.config.provider = provider;
+    }
+    (scripts, providers)
+}
+
+fn is_name(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=64).contains(&name.len()) && name.bytes().all(legal)
+}
+
+fn limited(limit: &keys::Limit, faults: &mut Vec<FileFault>) -> Limit {
+    Limit {
+        per_second: limit.per_second,
+        retry_after_s: seconds(limit.retry_after.as_ref(), faults),
+        published: limit.published,
+    }
+}
+
+fn seconds(span: Option<&Spanned<super::word::Span>>, faults: &mut Vec<FileFault>) -> Option<u64> {
+    let span = span?;
+    let whole = span.value.0.as_secs();
+    if Duration::from_secs(whole) != span.value.0 {
+        let message = "a Retry-After is in whole seconds";
+        faults.push(FileFault::at(span.referenced, message));
+    }
+    Some(whole)
+}
+
+fn latency(
+    said: &Spanned<keys::Latency>,
+    script: &mut Script,
+    read: Read<'_>,
+    faults: &mut Vec<FileFault>,
+) {
+    let place = said.referenced;
+    let said = &said.value;
+    let quantiles = [
+        (500_000, said.p50),
+        (900_000, said.p90),
+        (990_000, said.p99),
+        (999_000, said.p999),
+        (1_000_000, said.max),
+    ];
+    let quantiles: Vec<_> = quantiles
+        .into_iter()
+        .filter_map(|(at, span)| Some((at, span?.0)))
+        .collect();
+    match (said.median, quantiles.is_empty(), &said.hlog) {
+        (Some(median), true, None) if said.tag.is_none() => {
+            script.median = median.0;
+            script.tail = match said.tail {
+                Some(keys::Tail::Short) => Tail::Short,
+                None | Some(keys::Tail::Usual) => Tail::Usual,
+                Some(keys::Tail::Long) => Tail::Long,
+            };
+        }
+        (None, false, None) if said.tail.is_none() && said.tag.is_none() => {
+            match Latency::through(&quantiles) {
+                Some(latency) => script.measured = vec![(Instant::ZERO, latency)],
+                None => faults.push(FileFault::at(place, "the quantiles must rise")),
+            }
+        }
+        (None, true, Some(path)) if said.tail.is_none() => {
+            let bytes = read(path).map_err(|error| format!("{path}: {error}"));
+            let latency = bytes.and_then(|bytes| {
+                hlog::read(&bytes, said.tag.as_deref()).map_err(|fault| format!("{path}: {fault}"))
+            });
+            match latency {
+                Ok(latency) => script.measured = vec![(Instant::ZERO, latency)],
+                Err(message) => faults.push(FileFault::at(place, message)),
+            }
+        }
+        _ => {
+            let message = "a latency is `median` with an optional `tail`, or quantiles (`p50`, `p90`, `p99`, `p999`, `max`), or `hlog` with an optional `tag`";
+            faults.push(FileFault::at(place, message));
+        }
+    }
+}
+
+fn chain(file: &File, faults: &mut Vec<FileFault>) -> ChainScript {
+    let said = &file.chain;
+    let usual = Scenario::new("", 0, StrategySpec::of(REGISTRY[0]), Vec::new()).chain;
+    if let Some(block_time) = &said.block_time
+        && block_time.value.0 < Duration::from_millis(10)
+    {
+        let message = "blocks are at least 10ms apart";
+        faults.push(FileFault::at(block_time.referenced, message));
+    }
+    ChainScript {
+        id: ChainId(1),
+        block_time: said
+            .block_time
+            .as_ref()
+            .map_or(Duration::from_secs(2), |span| span.value.0),
+        set_back: said
+            .set_back
+            .as_ref()
+            .map(|back| (Instant::ZERO + back.at.0, back.blocks.value)),
+        stale_after: said
+            .stale_after
+            .as_ref()
+            .map_or(usual.stale_after, |after| {
+                if after.value == 0 {
+                    let message = "who has the newest block is not stale: at least 1";
+                    faults.push(FileFault::at(after.referenced, message));
+                }
+                after.value
+            }),
+        max_lag_blocks: said.max_lag_blocks,
+        heads: usual.heads,
+    }
+}
+
+fn gossip(said: &keys::Gossip) -> Gossip {
+    Gossip {
+        lost: said.lost.unwrap_or_default().0,
+        repeated: said.repeated.unwrap_or_default().0,
+        delay: said.delay.map_or(Duration::from_micros(20), |span| span.0),
+        disorder: said
+            .disorder
+            .map_or(Duration::from_micros(200), |span| span.0),
+    }
+}
+
+fn load(file: &File, until: Instant, faults: &mut Vec<FileFault>) -> Vec<(Instant, u32)> {
+    let mut load = vec![(Instant::ZERO, file.traffic.rate.value)];
+    for step in &file.traffic.steps {
+        let from = Instant::ZERO + step.value.from.0;
+        let follows = load.last().is_some_and(|before| before.0 < from);
+        if !follows || from >= until {
+            let message = "steps follow each other within the scenario";
+            faults.push(FileFault::at(step.referenced, message));
+        }
+        load.push((from, step.value.rate));
+    }
+    load
+}
+
+fn bursts(file: &File, until: Instant, faults: &mut Vec<FileFault>) -> Vec<(Instant, u32)> {
+    let mut bursts = Vec::new();
+    for burst in &file.traffic.bursts {
+        let at = Instant::ZERO + burst.value.at.0;
+        let follows = bursts
+            .last()
+            .is_none_or(|before: &(Instant, u32)| before.0 <= at);
+        if !follows || at >= until {
+            let message = "bursts follow each other within the scenario";
+            faults.push(FileFault::at(burst.referenced, message));
+        }
+        bursts.push((at, burst.value.calls));
+    }
+    bursts
+}
+
+fn mix(file: &File, faults: &mut Vec<FileFault>) -> Mix {
+    let said = &file.traffic;
+    let batches = said.batches.as_ref();
+    if let Some(batches) = batches
+        && !(2..=MAX_BATCH).contains(&batches.calls.value)
+    {
+        let message = format!("a batch has 2 to {MAX_BATCH} calls");
+        faults.push(FileFault::at(batches.calls.referenced, message));
+    }
+    Mix {
+        abandoned: said.abandoned.unwrap_or_default().0,
+        hurried: said.hurried.unwrap_or_default().0,
+        batched: batches.map_or(0, |batches| batches.share.0),
+        batch_calls: batches.map_or(0, |batches| batches.calls.value),
+        ..Mix::default()
+    }
+}
+
+/// Lays the faults over the upstreams, in their order.
+fn lay_faults(
+    file: &File,
+    end: Instant,
+    upstreams: &mut [Script],
+    faults: &mut Vec<FileFault>,
+) -> Vec<Band> {
+    let mut bands = Vec::new();
+    for entry in &file.faults {
+        let (place, said) = (entry.referenced, &entry.value);
+        let from = Instant::ZERO + said.from.0;
+        let until = said.until.map_or(end, |until| Instant::ZERO + until.0);
+        if from >= until || until > end {
+            let message = "a fault begins before it ends, and ends with the scenario at the latest";
+            faults.push(FileFault::at(place, message));
+        }
+        let struck = struck(said, upstreams, place, faults);
+        let only = methods(said, faults);
+        let kinds = kinds(said, faults);
+        let [(behaviour, text, severe)] = kinds.as_slice() else {
+            let message = format!(
+                "a fault is of one kind, and this one is of {}: one of refuse, hang, reset, stale, cut, slow, drift, later, stall, pause, error, limit, wrong_results, wrong_chain, stuck_head, behind, ahead",
+                kinds.len()
+            );
+            faults.push(FileFault::at(place, message));
+            continue;
+        };
+        for &upstream in &struck {
+            upstreams[upstream].phases.push(Phase {
+                from,
+                until,
+                only,
+                behaviour: *behaviour,
+            });
+        }
+        let with: Vec<_> = said
+            .methods
+            .iter()
+            .map(|name| name.value.as_str())
+            .collect();
+        let with = if with.is_empty() {
+            String::new()
+        } else {
+            format!(" with {}", with.join(", "))
+        };
+        bands.push(Band {
+            from,
+            until,
+            upstreams: struck,
+            text: format!("{text}{with}"),
+            severe: *severe && said.methods.is_empty(),
+        });
+    }
+    bands
+}
+
+/// The upstreams that a fault strikes: those that it names, those of a region, or all.
+fn struck(
+    said: &keys::Fault,
+    upstreams: &[Script],
+    place: Location,
+    faults: &mut Vec<FileFault>,
+) -> Vec<usize> {
+    if !said.upstreams.is_empty() && said.region.is_some() {
+        let message = "a fault names upstreams or a region, not both";
+        faults.push(FileFault::at(place, message));
+    }
+    if let Some(region) = &said.region {
+        let of = |script: &Script| script.region == region.value;
+        let struck: Vec<_> = (0..upstreams.len())
+            .filter(|one| of(&upstreams[*one]))
+            .collect();
+        if struck.is_empty() {
+            let message = format!("no upstream is in the region `{}`", region.value);
+            faults.push(FileFault::at(region.referenced, message));
+        }
+        return struck;
+    }
+    if said.upstreams.is_empty() {
+        return (0..upstreams.len()).collect();
+    }
+    let mut struck = Vec::new();
+    for name in &said.upstreams {
+        match upstreams
+            .iter()
+            .position(|script| script.name == name.value)
+        {
+            Some(upstream) => struck.push(upstream),
+            None => {
+                let names: Vec<_> = upstreams
+                    .iter()
+                    .map(|script| script.name.as_str())
+                    .collect();
+                let message = format!(
+                    "there is no upstream `{}`; there are {}",
+                    name.value,
+                    names.join(", ")
+                );
+                faults.push(FileFault::at(name.referenced, message));
+            }
+        }
+    }
+    struck
+}
+
+fn methods(said: &keys::Fault, faults: &mut Vec<FileFault>) -> Option<MethodSet> {
+    let mut only = MethodSet::EMPTY;
+    for name in &said.methods {
+        let method = lookup(name.value.as_bytes());
+        if !method.is_known() {
+            let message = format!("`{}` is no standard method", name.value);
+            faults.push(FileFault::at(name.referenced, message));
+        }
+        only.insert(method);
+    }
+    (!said.methods.is_empty()).then_some(only)
+}
+
+/// What kinds a fault is of, each with a few words and whether it takes half of the calls or more.
+fn kinds(said: &keys::Fault, faults: &mut Vec<FileFault>) -> Vec<(Behaviour, String, bool)> {
+    let mut kinds = Vec::new();
+    let percent = |share: super::word::Share| {
+        let whole = f64::from(share.0) / 10.0;
+        format!("{whole}%")
+    };
+    let shares = [
+        (
+            said.refuse,
+            Behaviour::RefuseSome as fn(u32) -> Behaviour,
+            "refused",
+        ),
+        (said.hang, Behaviour::HangSome, "hang"),
+        (said.reset, Behaviour::ResetSome, "reset"),
+        (said.stale, Behaviour::Stale, "stale connections"),
+        (said.cut, Behaviour::BreakMidStream, "cut mid-answer"),
+        (said.wrong_results, Behaviour::WrongResults, "wrong results"),
+    ];
+    for (share, behaviour, word) in shares {
+        if let Some(share) = share {
+            // Of all is said in one word: heads and chains are then not answered either.
+            let kind = match (share.0, behaviour(share.0)) {
+                (1_000, Behaviour::RefuseSome(_)) => Behaviour::Refuse,
+                (1_000, Behaviour::HangSome(_)) => Behaviour::Hang,
+                (1_000, Behaviour::ResetSome(_)) => Behaviour::Reset,
+                (_, kind) => kind,
+            };
+            let fails = !matches!(kind, Behaviour::Stale(_));
+            let text = format!("{} {word}", percent(share));
+            kinds.push((kind, text, fails && share.0 >= 500));
+        }
+    }
+    let times = |times: super::word::Times| format!("{}x", f64::from(times.0) / 100.0);
+    if let Some(slow) = said.slow {
+        kinds.push((
+            Behaviour::Slow(slow.0),
+            format!("{} as slow", times(slow)),
+            slow.0 >= 400,
+        ));
+    }
+    if let Some(drift) = said.drift {
+        let text = format!("{} to {} as slow", times(drift.from), times(drift.to));
+        kinds.push((Behaviour::Drift(drift.from.0, drift.to.0), text, false));
+    }
+    if let Some(later) = said.later {
+        kinds.push((
+            Behaviour::Later(later.0),
+            format!("{:?} later", later.0),
+            false,
+        ));
+    }
+    if let Some(stall) = said.stall {
+        let text = format!("{} stall {:?}", percent(stall.share), stall.lasts.0);
+        kinds.push((
+            Behaviour::StallSome(stall.share.0, stall.lasts.0),
+            text,
+            false,
+        ));
+    }
+    if let Some(pause) = said.pause {
+        let text = format!("frozen {:?} every {:?}", pause.lasts.0, pause.every.0);
+        kinds.push((Behaviour::Pauses(pause.every.0, pause.lasts.0), text, false));
+    }
+    if let Some(error) = &said.error {
+        let fault = error_fault(error, faults);
+        let text = format!("{} {}", percent(error.value.share), fault.class.label());
+        let severe = error.value.share.0 >= 500;
+        kinds.push((Behaviour::Fail(fault, error.value.share.0), text, severe));
+    }
+    if let Some(limit) = &said.limit {
+        let retry_after = seconds(limit.retry_after.as_ref(), faults);
+        let text = format!("{} a second", limit.per_second);
+        let kind = Behaviour::Limit(limit.per_second, retry_after);
+        kinds.push((kind, text, limit.per_second == 0));
+    }
+    if said.wrong_chain == Some(true) {
+        kinds.push((Behaviour::WrongChain, "another chain".to_owned(), true));
+    }
+    if said.stuck_head == Some(true) {
+        kinds.push((Behaviour::StuckHead, "stuck head".to_owned(), false));
+    }
+    if let Some(blocks) = said.behind {
+        kinds.push((
+            Behaviour::Behind(blocks),
+            format!("{blocks} blocks behind"),
+            false,
+        ));
+    }
+    if let Some(blocks) = said.ahead {
+        kinds.push((
+            Behaviour::Ahead(blocks),
+            format!("says {blocks} blocks ahead"),
+            false,
+        ));
+    }
+    kinds
+}
+
+/// What the production rules make of an error.
+fn error_fault(error: &Spanned<keys::Error>, faults: &mut Vec<FileFault>) -> engine::fault::Fault {
+    let said = &error.value;
+    let retry_after = said.retry_after.map(|span| span.0);
+    let own = said.status.is_some() || said.code.is_some() || said.message.is_some();
+    if own == said.say.is_some() {
+        let message = "an error is said with `say`, or with `status`, `code` and `message`";
+        faults.push(FileFault::at(error.referenced, message));
+    }
+    let Some(say) = &said.say else {
+        let message = said.message.as_deref().unwrap_or("");
+        let status = said.status.unwrap_or(200);
+        return classified("simulated", status, said.code, message, retry_after);
+    };
+    let known = NAMED.iter().find(|(name, _)| *name == say.value);
+    if known.is_none() {
+        let names: Vec<_> = NAMED.iter().map(|(name, _)| *name).collect();
+        let message = format!("`{}` is none of {}", say.value, names.join(", "));
+        faults.push(FileFault::at(say.referenced, message));
+    }
+    let saying = known.map_or(crate::provider::INTERNAL, |(_, saying)| *saying);
+    saying.fault(retry_after)
+}

@@ -1,0 +1,178 @@
+//! A scenario's behaviours laid over what the deciders are told: our defaults, or an operator's configuration.
+
+use core::time::Duration;
+
+use engine::chain::ChainId;
+use engine::config::{HeadConfig, HedgeConfig, MethodPolicy, RetryBudgetConfig, UpstreamConfig};
+use engine::index::{PolicyIndex, ProviderIndex};
+use engine::method;
+use engine::strategy::StrategySpec;
+
+use super::Template;
+use crate::provider::Script;
+use crate::scenario::{MethodPolicies, Scenario};
+
+/// What deciders are told, whatever upstreams do.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// The chain's upstreams.
+    pub upstreams: Vec<ToldUpstream>,
+    /// How they are ordered.
+    pub strategy: StrategySpec,
+    /// The policy of methods without one of their own.
+    pub policy: MethodPolicy,
+    /// Those of single methods.
+    pub methods: MethodPolicies,
+    /// Retries per thousand calls, and those that are allowed in any case, a second, of the process.
+    pub retries: (u32, u32),
+    /// The chain's id, where it is known.
+    pub chain_id: Option<ChainId>,
+    /// An upstream this far behind is left out.
+    pub max_lag_blocks: Option<u64>,
+    /// How heads are followed.
+    pub heads: HeadConfig,
+    /// How often upstreams are asked for their chain; `None` for never.
+    pub probe_every: Option<Duration>,
+    /// Heads are followed.
+    pub follow_heads: bool,
+}
+
+/// An upstream as deciders are told of it.
+#[derive(Clone, Debug)]
+pub struct ToldUpstream {
+    /// Its name.
+    pub name: String,
+    /// What the engine knows of it.
+    pub config: UpstreamConfig,
+}
+
+impl Told {
+    /// The engine's own defaults for a template's upstreams. The command `simulate` tells the product's defaults instead.
+    #[must_use]
+    pub fn plain(template: &Template, strategy: StrategySpec) -> Self {
+        let hedge = template.hedge.then(HedgeConfig::default);
+        let of = |timeout: Duration, hedge: Option<HedgeConfig>| MethodPolicy {
+            timeout,
+            attempts: template.attempts.unwrap_or(4),
+            hedge,
+            ..MethodPolicy::default()
+        };
+        let mut methods = MethodPolicies::default();
+        let default = of(Duration::from_secs(30), None);
+        for (id, _, standard) in method::all() {
+            let policy = of(standard.timeout, hedge.filter(|_| standard.hedgeable));
+            let known = methods.further.iter().position(|known| *known == policy);
+            let place = known.unwrap_or_else(|| {
+                methods.further.push(policy);
+                methods.further.len() - 1
+            });
+            methods.of.resize(id.index() + 1, PolicyIndex(0));
+            methods.of[id.index()] = PolicyIndex(place as u16 + 1);
+        }
+        let upstreams = template.base.upstreams.iter();
+        Self {
+            upstreams: upstreams
+                .map(|script| ToldUpstream {
+                    name: script.name.clone(),
+                    config: UpstreamConfig {
+                        timeout: Duration::from_secs(60),
+                        ..script.config.clone()
+                    },
+                })
+                .collect(),
+            strategy,
+            policy: default,
+            methods,
+            retries: (200, 10),
+            chain_id: None,
+            max_lag_blocks: template.base.chain.max_lag_blocks,
+            heads: HeadConfig::default(),
+            probe_every: Some(Duration::from_secs(30)),
+            follow_heads: true,
+        }
+    }
+}
+
+impl Template {
+    /// The scenario with these deciders. Behaviours go to upstreams of the same name, what is left over to the others in order; an upstream that
+    /// gets none behaves as the first of the file does without its faults.
+    #[must_use]
+    pub fn scenario(&self, told: &Told, seed: u64) -> Scenario {
+        let mut scenario = self.base.clone();
+        scenario.seed = seed;
+        scenario.upstreams = self.lay(told);
+        scenario.strategy = told.strategy;
+        scenario.policy = told.policy;
+        scenario.methods = told.methods.clone();
+        let (permille, per_second) = told.retries;
+        scenario.retry_budget =
+            RetryBudgetConfig::share(permille, per_second, u32::from(scenario.shards));
+        scenario.chain.id = told.chain_id.unwrap_or(scenario.chain.id);
+        scenario.chain.max_lag_blocks = told.max_lag_blocks;
+        scenario.chain.heads = told.heads;
+        scenario.probe_every = told.probe_every;
+        scenario.follow_heads = told.follow_heads;
+        scenario
+    }
+
+    /// For each upstream that deciders are told of, which one of the file it behaves as; `None` for none.
+    #[must_use]
+    pub fn roles(&self, told: &Told) -> Vec<Option<usize>> {
+        let scripts = &self.base.upstreams;
+        let by_name = |name: &str| scripts.iter().position(|script| script.name == name);
+        let mut roles: Vec<_> = told
+            .upstreams
+            .iter()
+            .map(|one| by_name(&one.name))
+            .collect();
+        let taken = roles.clone();
+        let mut rest = (0..scripts.len()).filter(|script| !taken.contains(&Some(*script)));
+        for role in roles.iter_mut().filter(|role| role.is_none()) {
+            *role = rest.next();
+        }
+        roles
+    }
+
+    fn lay(&self, told: &Told) -> Vec<Script> {
+        let roles = self.roles(told);
+        let upstreams = told.upstreams.iter().zip(roles);
+        let lay = |(one, role): (&ToldUpstream, Option<usize>)| {
+            let script = role.and_then(|role| self.base.upstreams.get(role));
+            let calm = || Script {
+                phases: Vec::new(),
+                ..self.base.upstreams[0].clone()
+            };
+            Script {
+                name: one.name.clone(),
+                config: one.config.clone(),
+                ..script.cloned().unwrap_or_else(calm)
+            }
+        };
+        upstreams.map(lay).collect()
+    }
+
+    /// The bands with the positions of the upstreams that deciders are told of.
+    #[must_use]
+    pub fn bands_for(&self, told: &Told) -> Vec<super::Band> {
+        let roles = self.roles(told);
+        let bands = self.bands.iter().map(|band| {
+            let strikes =
+                |role: &Option<usize>| role.is_some_and(|role| band.upstreams.contains(&role));
+            let struck = roles.iter().enumerate().filter(|(_, role)| strikes(role));
+            super::Band {
+                upstreams: struck.map(|(place, _)| place).collect(),
+                ..band.clone()
+            }
+        });
+        bands.filter(|band| !band.upstreams.is_empty()).collect()
+    }
+}
+
+/// Numbers for companies: upstreams of one name have one.
+pub(crate) fn numbered(providers: &[String]) -> Vec<ProviderIndex> {
+    let number = |provider: &String| providers.iter().position(|known| known == provider);
+    let all = providers
+        .iter()
+        .map(|provider| number(provider).unwrap_or(0));
+    all.map(|number| ProviderIndex(number as u16)).collect()
+}

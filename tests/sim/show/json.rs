@@ -1,0 +1,63 @@
+//! A study as one JSON object. Its keys are a promise: they are only added to.
+
+use serde_json::{Map, Value, json as object};
+
+use crate::judge::Figures;
+use crate::study::Study;
+
+/// The study as one object.
+#[must_use]
+pub fn json(study: &Study) -> Value {
+    let strategies: Map<String, Value> = study
+        .entries
+        .iter()
+        .map(|entry| {
+            (
+                entry.name.clone(),
+                strategy(&entry.figures, &entry.upstreams),
+            )
+        })
+        .collect();
+    object!({
+        "scenario": study.scenario,
+        "seed": study.seed,
+        "trace_hash": format!("{:016x}", study.trace_hash()),
+        "calls": study.calls(),
+        "oracle": {
+            "p50_ms": ms(study.possible.p50_ns),
+            "p99_ms": ms(study.possible.p99_ns),
+            "success": study.possible.success,
+            "spend": study.possible.spend_micros / 1e6,
+        },
+        "strategies": strategies,
+    })
+}
+
+fn ms(ns: u64) -> f64 {
+    ns as f64 / 1e6
+}
+
+fn strategy(figures: &Figures, upstreams: &[String]) -> Value {
+    let shares = upstreams.iter().zip(&figures.shares);
+    let shares: Map<String, Value> = shares
+        .map(|(name, share)| (name.clone(), object!(share)))
+        .collect();
+    let [p50, p95, p99, p999] = figures.latencies_ms;
+    object!({
+        "calls": figures.calls,
+        "success": figures.success,
+        "avoidable_errors": figures.avoidable_errors,
+        "wrong": figures.wrong,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "p999_ms": p999,
+        "extra_load": figures.extra_load,
+        "amplification": figures.amplification,
+        "spend": figures.spend,
+        "share": shares,
+        "regret_p99": figures.regret_p99,
+        "detect_ms": figures.detect_ms,
+        "recover_ms": figures.recover_ms,
+    })
+}
