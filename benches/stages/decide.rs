@@ -72,10 +72,12 @@ fn shard(upstreams: u16, hedge: Option<HedgeConfig>) -> Shard {
         strategies: vec![StrategySpec::new("leaderboard", &[]).expect("a strategy")],
         max_lag_blocks: Some(16),
         heads: HeadConfig::default(),
+        ..ChainConfig::default()
     };
     let config = ShardConfig {
         chains: vec![chain],
         retry_budget: RetryBudgetConfig::default(),
+        ..ShardConfig::default()
     };
     Shard::new(config, 1, Instant(0))
 }
@@ -97,6 +99,7 @@ fn select(upstreams: u16, hedge: Option<HedgeConfig>, times: u64) {
             pinned: None,
             excluded: UpstreamSet::EMPTY,
             height: Height::Any,
+            ..Request::default()
         };
         let mut call = shard.begin(now, black_box(request));
         let Some(Action::Dispatch { attempt, .. }) = shard.poll_action(&mut call, now) else {

@@ -102,6 +102,7 @@ pub fn build(epoch: &Epoch) -> Result<Built, String> {
                 config.retry.min_per_second,
                 shards,
             ),
+            ..ShardConfig::default()
         },
     })
 }
@@ -150,6 +151,7 @@ fn build_chain(
                 probes: configured.breaker.probes,
             },
             denied: denied(configured),
+            ..UpstreamConfig::default()
         });
     }
     if let Some(clash) = same_filter_tag(&upstreams) {
@@ -172,6 +174,7 @@ fn build_chain(
             max_interval: chain.heads.max_interval,
             finality_interval: chain.heads.finality_interval,
         },
+        ..ChainConfig::default()
     };
     engine_chain
         .check()

@@ -2,15 +2,18 @@
 //! shard with every event; it holds no policy and decides nothing by itself.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 use core::time::Duration;
 
 use crate::block::Height;
 use crate::breaker;
 use crate::fault::Fault;
 use crate::index::{
-    AttemptId, CallId, ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet,
+    AttemptId, CallId, ChainIndex, PolicyIndex, RegionIndex, StrategyIndex, UpstreamIndex,
+    UpstreamSet,
 };
 use crate::method::{Effect, MethodId};
+use crate::protocol::ProtocolSet;
 use crate::throttle;
 use crate::time::Instant;
 
@@ -36,6 +39,54 @@ pub struct Request {
     pub excluded: UpstreamSet,
     /// How far an upstream must have come to serve it ([`BlockRef::height`](crate::block::BlockRef::height)).
     pub height: Height,
+    /// Of which session it is, for the `sticky_session` strategy; `None` for no session, which goes wherever the strategy beneath sends it.
+    pub session: Option<SessionKey>,
+    /// Where the client is; `None` for what [`GeoConfig::home`](crate::config::GeoConfig::home) says.
+    pub region: Option<RegionIndex>,
+    /// An upstream must speak one of these.
+    pub protocols: ProtocolSet,
+}
+
+impl Default for Request {
+    /// A call of an unknown method without an effect and with all the time there is, for whoever can serve it on the first chain.
+    fn default() -> Self {
+        Self {
+            chain: ChainIndex(0),
+            policy: PolicyIndex(0),
+            method: MethodId::OTHER,
+            effect: Effect::None,
+            deadline: Instant::NEVER,
+            strategy: None,
+            pinned: None,
+            excluded: UpstreamSet::EMPTY,
+            height: Height::Any,
+            session: None,
+            region: None,
+            protocols: ProtocolSet::ANY,
+        }
+    }
+}
+
+/// What a session is known by: a keyed hash of whatever tells sessions apart (a tenant and a header, a cookie, a connection). Calls of one
+/// key go to one upstream, on every shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionKey(NonZeroU64);
+
+impl SessionKey {
+    /// The key of this hash.
+    #[must_use]
+    pub const fn new(hash: u64) -> Self {
+        match NonZeroU64::new(hash) {
+            Some(hash) => Self(hash),
+            None => Self(NonZeroU64::MAX),
+        }
+    }
+
+    /// The hash.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
 }
 
 /// What the driver reports.

@@ -1,15 +1,25 @@
 //! What a shard is told when it is built: chains, upstreams, method policies, strategies, all by index. It holds no name
 //! of a method or an upstream and reads no file; whoever builds it has resolved patterns to sets.
 
+mod account;
+#[cfg(test)]
+mod tests;
+
+pub use account::{AccountConfig, AccountError, Allowance, Carried, Measure, Period, PriceConfig};
+
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use crate::cache::Ttl;
 use crate::chain::ChainId;
-use crate::index::{MAX_UPSTREAMS, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
+use crate::index::{
+    AccountIndex, MAX_UPSTREAMS, ProviderIndex, RegionIndex, StrategyIndex, UpstreamIndex,
+    UpstreamSet,
+};
 use crate::method::MethodId;
-use crate::strategy::StrategySpec;
+use crate::protocol::ProtocolSet;
+use crate::strategy::{REGISTRY, StrategySpec};
 
 /// The most attempts that a policy may allow one call.
 pub const MAX_ATTEMPTS: u8 = 6;
@@ -21,6 +31,37 @@ pub struct ShardConfig {
     pub chains: Vec<ChainConfig>,
     /// This shard's share of the process's retry budget.
     pub retry_budget: RetryBudgetConfig,
+    /// What was agreed with providers; upstreams name theirs by index.
+    pub accounts: Vec<AccountConfig>,
+    /// How many shards share the accounts, this one included; at least 1.
+    pub shards: u16,
+    /// Which of them this is, from 0: each counts what it spends under its own number.
+    pub shard: u16,
+    /// Unix time at [`Instant::ZERO`](crate::time::Instant::ZERO), in milliseconds: the days and months of accounts are those of UTC.
+    pub unix_zero_ms: u64,
+}
+
+impl Default for ShardConfig {
+    fn default() -> Self {
+        Self {
+            chains: Vec::new(),
+            retry_budget: RetryBudgetConfig::default(),
+            accounts: Vec::new(),
+            shards: 1,
+            shard: 0,
+            unix_zero_ms: 0,
+        }
+    }
+}
+
+impl ShardConfig {
+    /// Checks what is not one chain's matter: a shard whose accounts fail this keeps none of them.
+    ///
+    /// # Errors
+    /// The first limit that does not hold.
+    pub fn check(&self) -> Result<(), AccountError> {
+        account::check(&self.accounts)
+    }
 }
 
 /// How many retries a shard may add to its calls, over a sliding window of ten seconds.
@@ -73,6 +114,53 @@ pub struct ChainConfig {
     pub max_lag_blocks: Option<u64>,
     /// How its heads are followed.
     pub heads: HeadConfig,
+    /// Whether the upstreams of the client's region are preferred; `None` where regions do not matter.
+    pub geo: Option<GeoConfig>,
+}
+
+impl Default for ChainConfig {
+    /// No upstream, and the defaults of everything else.
+    fn default() -> Self {
+        Self {
+            chain_id: None,
+            upstreams: Vec::new(),
+            policies: Vec::from([MethodPolicy::default()]),
+            strategies: REGISTRY
+                .first()
+                .map(|kind| StrategySpec::of(kind))
+                .into_iter()
+                .collect(),
+            max_lag_blocks: None,
+            heads: HeadConfig::default(),
+            geo: None,
+        }
+    }
+}
+
+/// How a client's region matters. [`crate::shard`]'s `regions` has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeoConfig {
+    /// The region of requests that do not say theirs: where this process runs.
+    pub home: Option<RegionIndex>,
+    /// So much longer than the fastest upstream of all may one of the client's region take and still be preferred; and where none of the
+    /// client's region is to be had, so much longer may one of another region take and still be asked. 1 ms to a minute.
+    pub bound: Duration,
+}
+
+impl GeoConfig {
+    /// The least bound: below it noise decides.
+    pub const MIN_BOUND: Duration = Duration::from_millis(1);
+    /// The largest.
+    pub const MAX_BOUND: Duration = Duration::from_secs(60);
+}
+
+impl Default for GeoConfig {
+    fn default() -> Self {
+        Self {
+            home: None,
+            bound: Duration::from_millis(80),
+        }
+    }
 }
 
 /// How the heads of a chain are followed: who is asked how often, and whether clients are held to what was seen.
@@ -114,6 +202,17 @@ pub struct UpstreamConfig {
     pub breaker: BreakerConfig,
     /// Methods of the standard table that it is never sent.
     pub denied: MethodSet,
+    /// The name that consistent hashing knows it by: a hash that is the same in every configuration that has this upstream, on every
+    /// machine. 0 stands for its index.
+    pub identity: u64,
+    /// Where it says that it is; `None` for nowhere in particular.
+    pub region: Option<RegionIndex>,
+    /// How it can be talked to.
+    pub protocols: ProtocolSet,
+    /// Whose limits and allowances its calls use up; `None` for nobody's.
+    pub account: Option<AccountIndex>,
+    /// What its calls cost.
+    pub price: PriceConfig,
 }
 
 impl Default for UpstreamConfig {
@@ -125,6 +224,11 @@ impl Default for UpstreamConfig {
             timeout: Duration::from_secs(5),
             breaker: BreakerConfig::default(),
             denied: MethodSet::EMPTY,
+            identity: 0,
+            region: None,
+            protocols: ProtocolSet::ANY,
+            account: None,
+            price: PriceConfig::default(),
         }
     }
 }
@@ -297,6 +401,8 @@ pub enum ConfigError {
     Hedge,
     /// Heads are asked for every so often: the intervals are above zero, and the shortest is not longer than the longest.
     Heads,
+    /// The bound between regions is out of [`GeoConfig`]'s limits.
+    Geo,
 }
 
 impl fmt::Display for ConfigError {
@@ -329,6 +435,12 @@ impl fmt::Display for ConfigError {
             ),
             Self::Heads => f.write_str(
                 "the intervals of heads must be above zero, and min_interval not above max_interval",
+            ),
+            Self::Geo => write!(
+                f,
+                "the bound between regions is {:?} to {:?}",
+                GeoConfig::MIN_BOUND,
+                GeoConfig::MAX_BOUND
             ),
         }
     }
@@ -389,6 +501,10 @@ impl ChainConfig {
         if heads.enabled && bad_interval {
             return Err(ConfigError::Heads);
         }
+        let bounds = GeoConfig::MIN_BOUND..=GeoConfig::MAX_BOUND;
+        if self.geo.is_some_and(|geo| !bounds.contains(&geo.bound)) {
+            return Err(ConfigError::Geo);
+        }
         Ok(())
     }
 
@@ -396,119 +512,5 @@ impl ChainConfig {
     #[must_use]
     pub fn all(&self) -> UpstreamSet {
         UpstreamSet::first(self.upstreams.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::method::{all, lookup};
-    use crate::strategy::{REGISTRY, StrategySpec};
-
-    fn chain() -> ChainConfig {
-        ChainConfig {
-            chain_id: None,
-            upstreams: alloc::vec![UpstreamConfig::default()],
-            policies: alloc::vec![MethodPolicy::default()],
-            strategies: REGISTRY.into_iter().map(StrategySpec::of).collect(),
-            max_lag_blocks: None,
-            heads: HeadConfig::default(),
-        }
-    }
-
-    #[test]
-    fn a_set_of_methods_holds_each_one_apart_and_never_the_unknown() {
-        for (method, name, _) in all() {
-            let set = MethodSet::from_iter([method, MethodId::OTHER]);
-            for (other, _, _) in all() {
-                assert_eq!(set.contains(other), other == method, "{name}");
-            }
-            assert!(!set.contains(MethodId::OTHER));
-        }
-        assert!(!MethodSet::EMPTY.contains(lookup(b"eth_call")));
-    }
-
-    #[test]
-    fn the_limits_are_checked_at_their_edges() {
-        assert_eq!(chain().check(), Ok(()));
-        let broken = |edit: fn(&mut ChainConfig)| {
-            let mut chain = chain();
-            edit(&mut chain);
-            chain.check()
-        };
-        let full =
-            |chain: &mut ChainConfig| chain.upstreams = alloc::vec![UpstreamConfig::default(); 64];
-        assert_eq!(broken(full), Ok(()));
-        assert_eq!(
-            broken(|chain| chain.upstreams.clear()),
-            Err(ConfigError::Upstreams(0))
-        );
-        assert_eq!(
-            broken(|chain| chain.policies.clear()),
-            Err(ConfigError::NoPolicy)
-        );
-        assert_eq!(
-            broken(|chain| chain.strategies.clear()),
-            Err(ConfigError::NoStrategy)
-        );
-        assert_eq!(
-            broken(|chain| chain.policies[0].attempts = 0),
-            Err(ConfigError::Attempts(0))
-        );
-        assert_eq!(
-            broken(|chain| chain.policies[0].attempts = MAX_ATTEMPTS),
-            Ok(())
-        );
-        assert_eq!(
-            broken(|chain| chain.policies[0].attempts = MAX_ATTEMPTS + 1),
-            Err(ConfigError::Attempts(MAX_ATTEMPTS + 1))
-        );
-        assert_eq!(
-            broken(|chain| chain.policies[0].strategy = Some(StrategyIndex(3))),
-            Err(ConfigError::UnknownStrategy(StrategyIndex(3)))
-        );
-        assert_eq!(
-            broken(|chain| chain.policies[0].timeout = Duration::ZERO),
-            Err(ConfigError::Timeout)
-        );
-        assert_eq!(
-            broken(|chain| chain.upstreams[0].breaker.probes = 0),
-            Err(ConfigError::Breaker(UpstreamIndex(0)))
-        );
-    }
-
-    #[test]
-    fn a_hedge_s_limits_are_checked_at_their_edges() {
-        let checked = |quantile_permille, max_extra_permille| {
-            let mut chain = chain();
-            chain.policies[0].hedge = Some(HedgeConfig {
-                quantile_permille,
-                max_extra_permille,
-                ..HedgeConfig::default()
-            });
-            chain.check()
-        };
-        for (quantile, extra) in [(500, 1), (999, 1_000), (980, 50)] {
-            assert_eq!(checked(quantile, extra), Ok(()));
-        }
-        let effective = |quantile_permille, max_extra_permille| {
-            let hedge = HedgeConfig {
-                quantile_permille,
-                max_extra_permille,
-                ..HedgeConfig::default()
-            };
-            hedge.effective_quantile()
-        };
-        assert_eq!(effective(980, 50), 980);
-        assert_eq!(
-            effective(900, 50),
-            950,
-            "one in ten would ask, one in twenty may"
-        );
-        assert_eq!(effective(500, 1), 999);
-        assert_eq!(effective(500, 1_000), 500);
-        for (quantile, extra) in [(499, 50), (1_000, 50), (980, 0), (980, 1_001)] {
-            assert_eq!(checked(quantile, extra), Err(ConfigError::Hedge));
-        }
     }
 }

@@ -11,10 +11,16 @@ pub enum LeftOutBy {
     Excluded,
     /// The request named another upstream.
     Pinned,
+    /// It does not speak the protocol that the call needs.
+    Protocol,
     /// This call has been there.
     AlreadyTried,
     /// It has no address: its name has never been resolved.
     NoAddress,
+    /// An operator has drained it.
+    Drained,
+    /// Its account has spent what it may: in this second, day or month.
+    Quota,
     /// Wrong chain, unpaid, or a refused credential.
     Quarantined,
     /// It throttles us, or it is just coming back and has its share already.
@@ -25,23 +31,32 @@ pub enum LeftOutBy {
     Banned,
     /// Its head is too far behind.
     Lagging,
+    /// It is farther away than need be: the client's region, or a faster one, has another.
+    Region,
+    /// It is not expected to answer in the time that is left, and another is.
+    Budget,
 }
 
 impl LeftOutBy {
     /// How many reasons there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 14;
 
     /// Every reason, in order.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Excluded,
         Self::Pinned,
+        Self::Protocol,
         Self::AlreadyTried,
         Self::NoAddress,
+        Self::Drained,
+        Self::Quota,
         Self::Quarantined,
         Self::HoldOff,
         Self::BreakerOpen,
         Self::Banned,
         Self::Lagging,
+        Self::Region,
+        Self::Budget,
     ];
 
     /// The name in metrics and events.
@@ -50,36 +65,66 @@ impl LeftOutBy {
         match self {
             Self::Excluded => "excluded",
             Self::Pinned => "pinned",
+            Self::Protocol => "protocol",
             Self::AlreadyTried => "already_tried",
             Self::NoAddress => "no_address",
+            Self::Drained => "drained",
+            Self::Quota => "quota",
             Self::Quarantined => "quarantined",
             Self::HoldOff => "hold_off",
             Self::BreakerOpen => "breaker_open",
             Self::Banned => "banned",
             Self::Lagging => "lagging",
+            Self::Region => "region",
+            Self::Budget => "budget",
         }
     }
 }
 
+/// Bits that number a reason, and 0 for none.
+const PLANES: usize = 5;
+const _: () = assert!(LeftOutBy::COUNT < 1 << PLANES);
+
 /// Everyone who was left out, by reason. An upstream is under one reason only.
+///
+/// Kept as the binary digits of each upstream's reason, one set a digit: it is copied with every selection, and a set for each reason would be
+/// three times as long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    sets: [UpstreamSet; LeftOutBy::COUNT],
+    planes: [UpstreamSet; PLANES],
 }
 
 impl LeftOut {
     /// Those that were left out for this reason.
     #[must_use]
     pub fn by(&self, reason: LeftOutBy) -> UpstreamSet {
-        self.sets.get(reason as usize).copied().unwrap_or_default()
+        let number = reason as usize + 1;
+        let mut set = UpstreamSet::first(crate::index::MAX_UPSTREAMS);
+        for (digit, plane) in self.planes.iter().enumerate() {
+            set = if number & (1 << digit) == 0 {
+                set.minus(*plane)
+            } else {
+                set.and(*plane)
+            };
+        }
+        set
+    }
+
+    /// All that were left out.
+    #[must_use]
+    pub fn all(&self) -> UpstreamSet {
+        let planes = self.planes.iter();
+        planes.fold(UpstreamSet::EMPTY, |all, plane| all.or(*plane))
     }
 
     /// Why this one was left out, if it was.
     #[must_use]
     pub fn reason(&self, upstream: UpstreamIndex) -> Option<LeftOutBy> {
-        LeftOutBy::ALL
-            .into_iter()
-            .find(|&reason| self.by(reason).contains(upstream))
+        let mut number = 0;
+        for (digit, plane) in self.planes.iter().enumerate() {
+            number |= usize::from(plane.contains(upstream)) << digit;
+        }
+        LeftOutBy::ALL.get(number.checked_sub(1)?).copied()
     }
 
     /// Everyone who was left out, with the reason, by reason.
@@ -91,32 +136,41 @@ impl LeftOut {
         })
     }
 
-    /// This one, for this reason.
+    /// This one, which is under no reason yet, for this reason.
     pub(crate) fn add(&mut self, reason: LeftOutBy, upstream: UpstreamIndex) {
-        if let Some(set) = self.sets.get_mut(reason as usize) {
-            set.insert(upstream);
-        }
+        self.add_all(reason, UpstreamSet::only(upstream));
     }
 
     /// Takes `out` from `rest` for this reason.
     pub(crate) fn take(&mut self, reason: LeftOutBy, rest: &mut UpstreamSet, out: UpstreamSet) {
         let taken = rest.and(out);
-        if let Some(set) = self.sets.get_mut(reason as usize) {
-            *set = set.or(taken);
-        }
+        self.add_all(reason, taken);
         *rest = rest.minus(taken);
+    }
+
+    fn add_all(&mut self, reason: LeftOutBy, set: UpstreamSet) {
+        let number = reason as usize + 1;
+        for (digit, plane) in self.planes.iter_mut().enumerate() {
+            if number & (1 << digit) != 0 {
+                *plane = plane.or(set);
+            }
+        }
     }
 }
 
 /// In which way the upstream was the least bad, when none was eligible. The order is the order in which they are tried.
 ///
-/// Never tried, whatever else is out: an excluded upstream, one on the wrong chain (a wrong answer is worse than none), one
-/// without an address, and one whose own Retry-After is not over (to send there is to hammer it).
+/// Never tried, whatever else is out: an excluded upstream, one that does not speak the call's protocol, one on the wrong chain (a wrong
+/// answer is worse than none), one without an address, one whose own Retry-After is not over (to send there is to hammer it), and one whose
+/// account has spent what it may (what is over it is refused, or billed). Region and budget leave nobody out unless another is left, so they
+/// need no exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum LeastBad {
     /// Healthy, but behind the best head.
     Lagging,
+    /// Healthy, but drained: it serves until somebody else can, as an endpoint of Kubernetes that is terminating does while all are.
+    Drained,
     /// Its breaker is open or its probes are out; it may have come back.
     BreakerOpen,
     /// It throttles us, but named no time: one attempt at a time, to notice when it stops.
@@ -133,6 +187,7 @@ impl LeastBad {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Lagging => "lagging",
+            Self::Drained => "drained",
             Self::BreakerOpen => "breaker_open",
             Self::HoldOff => "hold_off",
             Self::Banned => "banned",

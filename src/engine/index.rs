@@ -5,6 +5,9 @@
 /// [`ChainConfig::check`](crate::config::ChainConfig::check).
 pub const MAX_UPSTREAMS: usize = 64;
 
+/// The most accounts with providers that a process may have. Checked by [`ShardConfig::check`](crate::config::ShardConfig::check).
+pub const MAX_ACCOUNTS: usize = 1_024;
+
 macro_rules! index {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -40,6 +43,15 @@ index! {
 index! {
     /// A provider: upstreams of one company have the same number within their chain.
     ProviderIndex
+}
+index! {
+    /// An account with a provider: its position in [`ShardConfig::accounts`](crate::config::ShardConfig::accounts). Upstreams of several chains
+    /// may share one.
+    AccountIndex
+}
+index! {
+    /// A region, numbered by whoever built the configuration: upstreams and clients of one region have the same number.
+    RegionIndex
 }
 index! {
     /// An attempt's ordinal in its call: 0 is the first, and each send has its own.

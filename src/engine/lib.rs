@@ -27,6 +27,7 @@ pub mod fault;
 pub mod index;
 pub mod method;
 pub mod note;
+pub mod protocol;
 pub mod rng;
 pub mod time;
 

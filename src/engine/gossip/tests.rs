@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::outbox::{Key, Outbox};
 use super::*;
 use crate::breaker::State;
-use crate::config::{ChainConfig, HeadConfig, MethodPolicy, ShardConfig, UpstreamConfig};
+use crate::config::{ChainConfig, ShardConfig, UpstreamConfig};
 use crate::head::ChainHead;
 use crate::method::lookup;
 use crate::shard::{ProbeResult, Shard, UpstreamView};
@@ -23,16 +23,14 @@ fn ms(millis: u64) -> Instant {
 
 fn shard(seed: u64) -> Shard {
     let chain = ChainConfig {
-        chain_id: None,
         upstreams: std::vec![UpstreamConfig::default(); 3],
-        policies: std::vec![MethodPolicy::default()],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
-        heads: HeadConfig::default(),
+        ..ChainConfig::default()
     };
     let config = ShardConfig {
         chains: std::vec![chain],
-        retry_budget: crate::config::RetryBudgetConfig::default(),
+        ..ShardConfig::default()
     };
     Shard::new(config, seed, Instant::ZERO)
 }

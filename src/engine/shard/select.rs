@@ -223,7 +223,7 @@ impl Chain {
             set.iter()
                 .filter_map(|index| self.candidate(call, index, now)),
         );
-        let chosen = self.rank_by_strategy(call, &mut candidates);
+        let chosen = self.rank_by_strategy(call, &mut candidates, now);
         self.candidates = candidates;
         chosen
     }
@@ -232,12 +232,17 @@ impl Chain {
         &mut self,
         call: &Call,
         candidates: &mut [Candidate],
+        now: Instant,
     ) -> Option<(UpstreamIndex, Reason)> {
         let first_attempt = call.attempts_made() == 0;
         let context = Context {
             may_explore: first_attempt
                 && call.request.effect == Effect::None
                 && call.attempts_allowed > 1,
+            method: call.request.method,
+            session: call.request.session,
+            now,
+            offers: &[],
         };
         let strategy = position_or_first(&mut self.strategies, call.strategy)?;
         candidates.first()?;
@@ -281,6 +286,9 @@ impl Chain {
             silent_for_us: estimate.silent_for_us,
             promising: estimate.promising,
             probe_due: upstream.breaker.wants_probe(now),
+            provider: upstream.config.provider,
+            latency_us: estimate.latency_us,
+            health: estimate.health,
         })
     }
 }

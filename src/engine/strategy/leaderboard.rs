@@ -16,51 +16,27 @@
 //! with effects, and retries, never explore.
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
-use super::{Candidate, Context, OptionDescriptor, OptionKind, Reason, Strategy, StrategyKind};
+use super::options::{EXPLORE, EXPLORE_AFTER, MAX_SHARE, SHARPNESS};
+use super::{Build, Candidate, Context, Reason, Strategy, StrategyKind, Values};
 use crate::rng::Rng;
 
 pub(super) static KIND: StrategyKind = StrategyKind {
     name: "leaderboard",
     summary: "The better an upstream's measured latency and health for a method, the larger its share of the calls.",
     when_to_use: "By default: for several providers of comparable price, when answers should be fast.",
-    options: &[
-        OptionDescriptor {
-            name: "sharpness",
-            summary: "How strongly the better are preferred: 1 is in proportion to their speed, 8 is nearly winner takes all.",
-            kind: OptionKind::Integer {
-                min: 1,
-                max: 8,
-                default: 4,
-            },
-        },
-        OptionDescriptor {
-            name: "explore",
-            summary: "The largest part of the calls that may be spent on looking at upstreams that are not preferred.",
-            kind: OptionKind::Share {
-                max_basis_points: 2_000,
-                default_basis_points: 100,
-            },
-        },
-        OptionDescriptor {
-            name: "explore_after",
-            summary: "How long an upstream must have been silent about a method to be looked at.",
-            kind: OptionKind::Duration {
-                min: Duration::from_millis(100),
-                max: Duration::from_secs(60),
-                default: Duration::from_secs(1),
-            },
-        },
-    ],
-    build: |values| {
-        Box::new(Leaderboard {
-            sharpness: values.get(0) as u32,
-            explore_basis_points: values.get(1),
-            explore_after_us: values.get(2) / 1_000,
-        })
-    },
+    options: &[SHARPNESS, EXPLORE, EXPLORE_AFTER, MAX_SHARE],
+    build: Build::Alone(|values| Box::new(Leaderboard::new(values, 0))),
 };
+
+/// One with its defaults.
+pub(super) fn by_default() -> Box<dyn Strategy> {
+    Box::new(Leaderboard {
+        sharpness: 4,
+        explore_basis_points: 100,
+        explore_after_us: 1_000_000,
+    })
+}
 
 /// How many calls an upstream on trial may have at a time, while another is known.
 pub const TRIAL_IN_FLIGHT: u32 = 2;
@@ -74,14 +50,19 @@ const BASIS_POINTS: u64 = 10_000;
 const ONE: u64 = 1 << 16;
 
 #[derive(Debug)]
-struct Leaderboard {
+pub(super) struct Leaderboard {
     sharpness: u32,
     explore_basis_points: u64,
     explore_after_us: u64,
 }
 
 impl Strategy for Leaderboard {
-    fn rank(&mut self, candidates: &mut [Candidate], context: &Context, rng: &mut Rng) -> Reason {
+    fn rank(
+        &mut self,
+        candidates: &mut [Candidate],
+        context: &Context<'_>,
+        rng: &mut Rng,
+    ) -> Reason {
         let trial_is_full = trial_limit(candidates);
         candidates.sort_unstable_by_key(|candidate| {
             (
@@ -108,6 +89,15 @@ impl Strategy for Leaderboard {
 }
 
 impl Leaderboard {
+    /// With the options that begin at `from`: sharpness, explore, explore_after.
+    pub(super) fn new(values: &Values, from: usize) -> Self {
+        Self {
+            sharpness: values.get(from) as u32,
+            explore_basis_points: values.get(from + 1),
+            explore_after_us: values.get(from + 2) / 1_000,
+        }
+    }
+
     fn explore(&self, candidates: &[Candidate], rng: &mut Rng) -> Option<(usize, Reason)> {
         let probe = candidates.iter().position(|candidate| candidate.probe_due);
         if let Some(position) = probe {

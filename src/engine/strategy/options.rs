@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use super::{REGISTRY, Strategy, StrategyKind, find};
+use super::{Build, REGISTRY, Strategy, StrategyKind, find};
 use crate::time::nanos;
 
 /// The most options that one strategy may declare.
@@ -22,6 +22,45 @@ pub struct OptionDescriptor {
     /// Its type, bounds and default.
     pub kind: OptionKind,
 }
+
+/// An option that every strategy has.
+pub(super) const MAX_SHARE: OptionDescriptor = OptionDescriptor {
+    name: "max_share",
+    summary: "No provider gets more than this part of the calls, over a minute, while another provider could take them. 100% is no limit.",
+    kind: OptionKind::Share {
+        max_basis_points: 10_000,
+        default_basis_points: 10_000,
+    },
+};
+/// How many calls may be spent on learning.
+pub(super) const EXPLORE: OptionDescriptor = OptionDescriptor {
+    name: "explore",
+    summary: "The largest part of the calls that may be spent on looking at upstreams that are not preferred.",
+    kind: OptionKind::Share {
+        max_basis_points: 2_000,
+        default_basis_points: 100,
+    },
+};
+/// When there is something to learn.
+pub(super) const EXPLORE_AFTER: OptionDescriptor = OptionDescriptor {
+    name: "explore_after",
+    summary: "How long an upstream must have been silent about a method to be looked at.",
+    kind: OptionKind::Duration {
+        min: Duration::from_millis(100),
+        max: Duration::from_secs(60),
+        default: Duration::from_secs(1),
+    },
+};
+/// How strongly a share follows the score.
+pub(super) const SHARPNESS: OptionDescriptor = OptionDescriptor {
+    name: "sharpness",
+    summary: "How strongly the better are preferred: 1 is in proportion to their speed, 8 is nearly winner takes all.",
+    kind: OptionKind::Integer {
+        min: 1,
+        max: 8,
+        default: 4,
+    },
+};
 
 /// The type of an option, its bounds (inclusive) and its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,10 +268,13 @@ impl OptionKind {
 pub struct StrategySpec {
     kind: &'static StrategyKind,
     values: Values,
+    /// What it is over, if it is over another.
+    inner: Option<(&'static StrategyKind, Values)>,
 }
 
 impl StrategySpec {
-    /// The strategy `name` with these settings and its defaults for the others.
+    /// The strategy `name` with these settings and its defaults for the others. One that is over another takes that one's options as
+    /// well; of an option that both have, its own is meant.
     ///
     /// # Errors
     /// Everything that is wrong, in the order of the settings.
@@ -245,48 +287,80 @@ impl StrategySpec {
         let mut spec = Self::of(kind);
         let mut given = 0_u64;
         let mut errors = Vec::new();
-        for &(key, setting) in settings {
-            let found = kind
-                .options
-                .iter()
-                .enumerate()
-                .find(|(_, option)| option.name == key);
-            let Some((position, option)) = found else {
-                errors.push(SpecError::UnknownOption {
-                    strategy: kind.name,
-                    option: key.to_string(),
-                });
-                continue;
-            };
-            if given & (1 << position) != 0 {
-                errors.push(SpecError::Repeated {
-                    option: option.name,
-                });
-            }
-            given |= 1 << position;
-            match (option.kind.accept(setting), spec.values.0.get_mut(position)) {
-                (Some(value), Some(slot)) => *slot = value,
-                _ => errors.push(SpecError::BadValue {
-                    option: option.name,
-                    kind: option.kind,
-                }),
-            }
+        // What it is over comes first: it says which other options there are.
+        let is_over = |key: &str| kind.wraps() && key == OVER;
+        let over = settings.iter().filter(|(key, _)| is_over(key));
+        let rest = settings.iter().filter(|(key, _)| !is_over(key));
+        for &(key, setting) in over {
+            spec.set(key, setting, &mut given, &mut errors);
+            spec.inner = inner_of(kind, &spec.values);
+        }
+        for &(key, setting) in rest {
+            spec.set(key, setting, &mut given, &mut errors);
         }
         if errors.is_empty() {
-            Ok(spec)
-        } else {
-            Err(errors)
+            return Ok(spec);
+        }
+        let place = |error: &SpecError| {
+            let mut keys = settings.iter().map(|(key, _)| Some(*key));
+            keys.position(|key| key == error.option())
+        };
+        errors.sort_by_key(place);
+        Err(errors)
+    }
+
+    fn set(
+        &mut self,
+        key: &str,
+        setting: Setting<'_>,
+        given: &mut u64,
+        errors: &mut Vec<SpecError>,
+    ) {
+        let place = |options: &'static [OptionDescriptor]| {
+            let mut options = options.iter().enumerate();
+            options.find(|(_, option)| option.name == key)
+        };
+        let own = place(self.kind.options).map(|found| (found, 0));
+        let found = own.or_else(|| {
+            let (inner, _) = self.inner?;
+            Some((place(inner.options)?, MAX_OPTIONS))
+        });
+        let Some(((position, option), bits)) = found else {
+            errors.push(SpecError::UnknownOption {
+                strategy: self.kind.name,
+                option: key.to_string(),
+            });
+            return;
+        };
+        let bit = 1_u64 << (position + bits);
+        if *given & bit != 0 {
+            errors.push(SpecError::Repeated {
+                option: option.name,
+            });
+        }
+        *given |= bit;
+        let values = match &mut self.inner {
+            Some((_, values)) if bits > 0 => values,
+            _ => &mut self.values,
+        };
+        match (option.kind.accept(setting), values.0.get_mut(position)) {
+            (Some(value), Some(slot)) => *slot = value,
+            _ => errors.push(SpecError::BadValue {
+                option: option.name,
+                kind: option.kind,
+            }),
         }
     }
 
     /// A strategy of the registry with its defaults.
     #[must_use]
     pub fn of(kind: &'static StrategyKind) -> Self {
-        let mut values = Values([0; MAX_OPTIONS]);
-        for (slot, option) in values.0.iter_mut().zip(kind.options) {
-            *slot = option.kind.default_value();
+        let values = defaults(kind);
+        Self {
+            kind,
+            values,
+            inner: inner_of(kind, &values),
         }
-        Self { kind, values }
     }
 
     /// Its name in the registry.
@@ -301,14 +375,72 @@ impl StrategySpec {
         &self.values
     }
 
-    pub(crate) fn build(&self) -> Box<dyn Strategy> {
-        (self.kind.build)(&self.values)
+    /// The name of the strategy that it is over, if it is over another, and that one's options as resolved.
+    #[must_use]
+    pub fn over(&self) -> Option<(&'static str, &Values)> {
+        self.inner
+            .as_ref()
+            .map(|(kind, values)| (kind.name, values))
     }
+
+    /// The largest part of the calls that one provider may have, in basis points; `None` for no limit.
+    #[must_use]
+    pub fn max_share(&self) -> Option<u64> {
+        let share = |kind: &StrategyKind, values: &Values| {
+            let position = position(kind, MAX_SHARE.name)?;
+            Some(values.get(position)).filter(|&share| share < 10_000)
+        };
+        share(self.kind, &self.values)
+    }
+
+    pub(crate) fn build(&self) -> Box<dyn Strategy> {
+        match (self.kind.build, &self.inner) {
+            (Build::Alone(build), _) => build(&self.values),
+            (Build::Over(build), Some((kind, values))) => {
+                let inner = Self {
+                    kind,
+                    values: *values,
+                    inner: None,
+                };
+                build(&self.values, inner.build())
+            }
+            // A wrapper whose word names nothing that can be wrapped; a test of the registry says that there is none.
+            (Build::Over(build), None) => build(&self.values, super::leaderboard::by_default()),
+        }
+    }
+}
+
+/// The key by which a wrapper names what it is over.
+pub(super) const OVER: &str = "over";
+
+fn position(kind: &StrategyKind, name: &str) -> Option<usize> {
+    kind.options.iter().position(|option| option.name == name)
+}
+
+fn defaults(kind: &StrategyKind) -> Values {
+    let mut values = Values([0; MAX_OPTIONS]);
+    for (slot, option) in values.0.iter_mut().zip(kind.options) {
+        *slot = option.kind.default_value();
+    }
+    values
+}
+
+/// What a wrapper with these values is over, with that one's defaults.
+fn inner_of(kind: &StrategyKind, values: &Values) -> Option<(&'static StrategyKind, Values)> {
+    let position = position(kind, OVER).filter(|_| kind.wraps())?;
+    let OptionKind::Word { words, .. } = kind.options.get(position)?.kind else {
+        return None;
+    };
+    let word = words.get(values.get(position) as usize)?;
+    let inner = find(word).filter(|inner| !inner.wraps())?;
+    Some((inner, defaults(inner)))
 }
 
 impl PartialEq for StrategySpec {
     fn eq(&self, other: &Self) -> bool {
-        self.kind.name == other.kind.name && self.values == other.values
+        self.kind.name == other.kind.name
+            && self.values == other.values
+            && self.over() == other.over()
     }
 }
 

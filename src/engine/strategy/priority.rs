@@ -6,28 +6,34 @@
 
 use alloc::boxed::Box;
 
+use super::options::MAX_SHARE;
 use super::round_robin::Turns;
-use super::{Candidate, Context, OptionDescriptor, OptionKind, Reason, Strategy, StrategyKind};
+use super::{
+    Build, Candidate, Context, OptionDescriptor, OptionKind, Reason, Strategy, StrategyKind,
+};
 use crate::rng::Rng;
 
 pub(super) static KIND: StrategyKind = StrategyKind {
     name: "priority",
     summary: "The eligible upstreams with the lowest `priority` number get the calls; the next ones only when those are out.",
     when_to_use: "For a node of your own with a paid provider behind it, or wherever one provider is cheaper than the next.",
-    options: &[OptionDescriptor {
-        name: "among_equals",
-        summary: "Who is first among upstreams of the same number: by turns (and weight), or by measured cost.",
-        kind: OptionKind::Word {
-            words: &["round_robin", "score"],
-            default: 0,
+    options: &[
+        OptionDescriptor {
+            name: "among_equals",
+            summary: "Who is first among upstreams of the same number: by turns (and weight), or by measured cost.",
+            kind: OptionKind::Word {
+                words: &["round_robin", "score"],
+                default: 0,
+            },
         },
-    }],
-    build: |values| {
+        MAX_SHARE,
+    ],
+    build: Build::Alone(|values| {
         Box::new(Priority {
             by_score: values.get(0) == 1,
             turns: Turns::new(),
         })
-    },
+    }),
 };
 
 #[derive(Debug)]
@@ -37,7 +43,7 @@ struct Priority {
 }
 
 impl Strategy for Priority {
-    fn rank(&mut self, candidates: &mut [Candidate], _: &Context, _: &mut Rng) -> Reason {
+    fn rank(&mut self, candidates: &mut [Candidate], _: &Context<'_>, _: &mut Rng) -> Reason {
         candidates.sort_unstable_by_key(|candidate| {
             (candidate.priority, candidate.cost_us, candidate.upstream)
         });

@@ -5,7 +5,8 @@
 
 use alloc::boxed::Box;
 
-use super::{Candidate, Context, Reason, Strategy, StrategyKind};
+use super::options::MAX_SHARE;
+use super::{Build, Candidate, Context, Reason, Strategy, StrategyKind};
 use crate::index::{MAX_UPSTREAMS, UpstreamIndex};
 use crate::rng::Rng;
 
@@ -13,12 +14,12 @@ pub(super) static KIND: StrategyKind = StrategyKind {
     name: "round_robin",
     summary: "Every eligible upstream in turn, in proportion to its weight.",
     when_to_use: "To spread calls evenly over equal upstreams, or by fixed shares.",
-    options: &[],
-    build: |_| {
+    options: &[MAX_SHARE],
+    build: Build::Alone(|_| {
         Box::new(RoundRobin {
             turns: Turns::new(),
         })
-    },
+    }),
 };
 
 #[derive(Debug)]
@@ -27,7 +28,7 @@ struct RoundRobin {
 }
 
 impl Strategy for RoundRobin {
-    fn rank(&mut self, candidates: &mut [Candidate], _: &Context, _: &mut Rng) -> Reason {
+    fn rank(&mut self, candidates: &mut [Candidate], _: &Context<'_>, _: &mut Rng) -> Reason {
         self.turns.take(candidates);
         if candidates.len() < 2 {
             Reason::Only

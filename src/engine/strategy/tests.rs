@@ -8,20 +8,16 @@ use core::time::Duration;
 use super::leaderboard::TRIAL_IN_FLIGHT;
 use super::*;
 
-const EXPLORE: Context = Context { may_explore: true };
-const NO_EXPLORE: Context = Context { may_explore: false };
+const EXPLORE: Context<'_> = Context::new(true);
+const NO_EXPLORE: Context<'_> = Context::new(false);
 
 fn candidate(index: u16, cost_us: u64) -> Candidate {
     Candidate {
         upstream: UpstreamIndex(index),
-        priority: 1,
-        weight: 100,
         cost_us,
         cold: false,
-        in_flight: 0,
         silent_for_us: 0,
-        promising: false,
-        probe_due: false,
+        ..Candidate::default()
     }
 }
 
@@ -30,7 +26,7 @@ fn strategy(name: &str, settings: &[(&str, Setting<'_>)]) -> Box<dyn Strategy> {
 }
 
 /// How often each came first in a thousand rankings.
-fn shares(strategy: &mut dyn Strategy, candidates: &[Candidate], context: Context) -> Vec<u32> {
+fn shares(strategy: &mut dyn Strategy, candidates: &[Candidate], context: Context<'_>) -> Vec<u32> {
     let mut rng = Rng::new(11);
     let mut counts = std::vec![0; 8];
     for _ in 0..1_000 {
@@ -335,7 +331,7 @@ fn errors_name_what_is_wrong_and_come_all_at_once() {
     let unknown = StrategySpec::new("fastest", &[]).unwrap_err();
     assert_eq!(
         unknown[0].to_string(),
-        "there is no strategy `fastest`; there are leaderboard, priority, round_robin"
+        "there is no strategy `fastest`; there are leaderboard, priority, round_robin, race_top_n, cost_aware, quota_aware, sticky_session"
     );
     let word =
         StrategySpec::new("priority", &[("among_equals", Setting::Word("best"))]).unwrap_err();

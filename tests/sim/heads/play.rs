@@ -102,10 +102,12 @@ fn shard(scene: &Scene, number: usize, rng: &mut Rng) -> Shard {
         strategies: strategy.into_iter().collect(),
         max_lag_blocks: Some(16),
         heads: HeadConfig::default(),
+        ..ChainConfig::default()
     };
     let config = ShardConfig {
         chains: vec![chain],
         retry_budget: RetryBudgetConfig::default(),
+        ..ShardConfig::default()
     };
     Shard::new(config, rng.next_u64() + number as u64, Instant::ZERO)
 }
@@ -224,6 +226,7 @@ impl<'a> World<'a> {
             pinned: None,
             excluded: UpstreamSet::EMPTY,
             height: Height::Latest,
+            ..Request::default()
         };
         let call = self.shards[shard].begin(self.now, request);
         let floor = self.floor(shard);

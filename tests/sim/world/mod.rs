@@ -126,10 +126,12 @@ impl<'a> World<'a> {
             strategies: vec![scenario.strategy],
             max_lag_blocks: Some(16),
             heads: HeadConfig::default(),
+            ..ChainConfig::default()
         };
         let config = ShardConfig {
             chains: vec![chain],
             retry_budget: scenario.retry_budget,
+            ..ShardConfig::default()
         };
         let mut world = Self {
             scenario,

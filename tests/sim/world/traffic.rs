@@ -100,6 +100,7 @@ impl World<'_> {
                 UpstreamSet::EMPTY
             },
             height: Height::Any,
+            ..Request::default()
         }
     }
 

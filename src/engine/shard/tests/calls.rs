@@ -513,6 +513,7 @@ fn a_chain_that_does_not_exist_or_is_invalid_answers_in_one_clear_error() {
     let config = ShardConfig {
         chains: std::vec![empty],
         retry_budget: RetryBudgetConfig::default(),
+        ..ShardConfig::default()
     };
     bench.shard = Shard::new(config, 1, Instant(0));
     let mut call = bench.begin(read("eth_call"));

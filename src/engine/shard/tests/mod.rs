@@ -15,9 +15,7 @@ use core::time::Duration;
 
 use crate::block::Height;
 use crate::call::{Action, Call, Event, Outcome, Request};
-use crate::config::{
-    ChainConfig, HeadConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig,
-};
+use crate::config::{ChainConfig, MethodPolicy, RetryBudgetConfig, ShardConfig, UpstreamConfig};
 use crate::eligibility::LeftOutBy;
 use crate::fault::{Fault, FaultClass};
 use crate::index::{AttemptId, ChainIndex, PolicyIndex, ProviderIndex, UpstreamIndex, UpstreamSet};
@@ -54,7 +52,7 @@ fn chain(upstreams: u16) -> ChainConfig {
         policies: std::vec![MethodPolicy::default()],
         strategies: std::vec![StrategySpec::new("priority", &[]).unwrap()],
         max_lag_blocks: Some(16),
-        heads: HeadConfig::default(),
+        ..ChainConfig::default()
     }
 }
 
@@ -63,12 +61,7 @@ fn read(method: &str) -> Request {
         chain: CHAIN,
         policy: PolicyIndex(0),
         method: lookup(method.as_bytes()),
-        effect: Effect::None,
-        deadline: Instant::NEVER,
-        strategy: None,
-        pinned: None,
-        excluded: UpstreamSet::EMPTY,
-        height: Height::Any,
+        ..Request::default()
     }
 }
 
@@ -86,6 +79,7 @@ impl Bench {
         let config = ShardConfig {
             chains: std::vec![chain],
             retry_budget,
+            ..ShardConfig::default()
         };
         Self {
             shard: Shard::new(config, 1, Instant(0)),
