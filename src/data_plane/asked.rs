@@ -243,6 +243,7 @@ impl<'b> Question<'b> {
             pinned: self.owner.or(self.route.pinned),
             excluded: excluded.unwrap_or_default(),
             height: self.block.height(method::policy(self.entry.id)),
+            blocks: self.block.blocks(None),
             ..Request::default()
         }
     }

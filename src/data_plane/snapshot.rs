@@ -9,7 +9,7 @@ use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
     BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig,
-    UpstreamConfig,
+    SheddingConfig, UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;
@@ -102,6 +102,7 @@ pub fn build(epoch: &Epoch) -> Result<Built, String> {
                 config.retry.min_per_second,
                 shards,
             ),
+            shedding: SheddingConfig::default(),
             ..ShardConfig::default()
         },
     })
@@ -149,6 +150,7 @@ fn build_chain(
                 window: configured.breaker.window,
                 open_for: configured.breaker.open_for,
                 probes: configured.breaker.probes,
+                ..BreakerConfig::default()
             },
             denied: denied(configured),
             ..UpstreamConfig::default()
@@ -174,6 +176,7 @@ fn build_chain(
             max_interval: chain.heads.max_interval,
             finality_interval: chain.heads.finality_interval,
         },
+        panic_permille: engine::config::DEFAULT_PANIC_PERMILLE,
         ..ChainConfig::default()
     };
     engine_chain

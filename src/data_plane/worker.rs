@@ -386,6 +386,15 @@ impl Worker {
                 Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
                 Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
             },
+            NoteKind::Breaker {
+                group: Some(group),
+                upstream,
+                to,
+                ..
+            } => {
+                let (state, group) = (to.label(), group.label());
+                tracing::info!(upstream = name(upstream), state, group, "breaker");
+            }
             NoteKind::Breaker { upstream, to, .. } => {
                 recorder.breaker_entered(chain, upstream.as_usize(), to as usize);
                 tracing::info!(upstream = name(upstream), state = to.label(), "breaker");
@@ -430,6 +439,15 @@ impl Worker {
             }
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
+            | NoteKind::AccountHeldOff { .. }
+            | NoteKind::ProbationBegan { .. }
+            | NoteKind::ProbationEnded { .. }
+            | NoteKind::Limited { .. }
+            | NoteKind::Learned { .. }
+            | NoteKind::Panic { .. }
+            | NoteKind::Shed { .. }
+            | NoteKind::Overload { .. }
+            | NoteKind::Hopeless { .. }
             | NoteKind::Paused { .. }
             | NoteKind::HoldOffEnded { .. }
             | NoteKind::Probed { .. } => (),

@@ -90,6 +90,26 @@ impl BlockRef {
         }
     }
 
+    /// How many blocks a call asks for that names this, first and last included: 1 for a single one, 0 where that is not known. `newest` is the
+    /// chain's head.
+    #[must_use]
+    pub fn blocks(&self, newest: Option<u64>) -> u64 {
+        let number = |end: RangeEnd| match end {
+            RangeEnd::Number(number) => Some(number),
+            RangeEnd::Earliest => Some(0),
+            // The safe and the finalized block are near the head, as seen from a range's length.
+            RangeEnd::Latest | RangeEnd::Safe | RangeEnd::Finalized | RangeEnd::Pending => newest,
+        };
+        match *self {
+            Self::None | Self::Unreadable => 0,
+            Self::Range { from, to } => match (number(from), number(to)) {
+                (Some(from), Some(to)) if from <= to => (to - from).saturating_add(1),
+                _ => 0,
+            },
+            _ => 1,
+        }
+    }
+
     /// What a block parameter means that was left out, or was null: `latest`, for a range from and to it.
     #[must_use]
     pub const fn left_out(form: BlockForm) -> Self {

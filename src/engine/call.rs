@@ -45,6 +45,9 @@ pub struct Request {
     pub region: Option<RegionIndex>,
     /// An upstream must speak one of these.
     pub protocols: ProtocolSet,
+    /// How many blocks it asks for, first and last included ([`BlockRef::blocks`](crate::block::BlockRef::blocks)): 1 for a single one,
+    /// 0 where that is not known.
+    pub blocks: u64,
 }
 
 impl Default for Request {
@@ -63,6 +66,7 @@ impl Default for Request {
             session: None,
             region: None,
             protocols: ProtocolSet::ANY,
+            blocks: 0,
         }
     }
 }

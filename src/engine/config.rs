@@ -39,6 +39,8 @@ pub struct ShardConfig {
     pub shard: u16,
     /// Unix time at [`Instant::ZERO`](crate::time::Instant::ZERO), in milliseconds: the days and months of accounts are those of UTC.
     pub unix_zero_ms: u64,
+    /// When this shard refuses calls to keep up with the others.
+    pub shedding: SheddingConfig,
 }
 
 impl Default for ShardConfig {
@@ -50,6 +52,7 @@ impl Default for ShardConfig {
             shards: 1,
             shard: 0,
             unix_zero_ms: 0,
+            shedding: SheddingConfig::default(),
         }
     }
 }
@@ -61,6 +64,25 @@ impl ShardConfig {
     /// The first limit that does not hold.
     pub fn check(&self) -> Result<(), AccountError> {
         account::check(&self.accounts)
+    }
+}
+
+/// When a shard is overloaded itself, and sheds the calls that matter least. [`crate::shed`] has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SheddingConfig {
+    /// So many calls may be alive on this shard at once, above zero: the process's figure divided by the number of shards.
+    pub max_live_calls: u32,
+    /// Work of this shard that waits for longer than this, time and again, is a queue that does not drain. Zero where the driver
+    /// does not report waits.
+    pub max_wait: Duration,
+}
+
+impl Default for SheddingConfig {
+    fn default() -> Self {
+        Self {
+            max_live_calls: 100_000,
+            max_wait: Duration::from_millis(20),
+        }
     }
 }
 
@@ -116,6 +138,9 @@ pub struct ChainConfig {
     pub heads: HeadConfig,
     /// Whether the upstreams of the client's region are preferred; `None` where regions do not matter.
     pub geo: Option<GeoConfig>,
+    /// At most so many of a thousand of its upstreams are well: then those that are out are used, too, by the rules of
+    /// [`crate::eligibility`]. 0 to 1000; 0 for never.
+    pub panic_permille: u32,
 }
 
 impl Default for ChainConfig {
@@ -133,6 +158,7 @@ impl Default for ChainConfig {
             max_lag_blocks: None,
             heads: HeadConfig::default(),
             geo: None,
+            panic_permille: DEFAULT_PANIC_PERMILLE,
         }
     }
 }
@@ -162,6 +188,9 @@ impl Default for GeoConfig {
         }
     }
 }
+
+/// The default of [`ChainConfig::panic_permille`]: half (Envoy's panic threshold).
+pub const DEFAULT_PANIC_PERMILLE: u32 = 500;
 
 /// How the heads of a chain are followed: who is asked how often, and whether clients are held to what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,6 +229,10 @@ pub struct UpstreamConfig {
     pub timeout: Duration,
     /// When to stop trusting it.
     pub breaker: BreakerConfig,
+    /// How its own limits are found.
+    pub limiter: LimiterConfig,
+    /// It was added beside upstreams that are known: its share grows with its answers.
+    pub slow_start: bool,
     /// Methods of the standard table that it is never sent.
     pub denied: MethodSet,
     /// The name that consistent hashing knows it by: a hash that is the same in every configuration that has this upstream, on every
@@ -209,7 +242,8 @@ pub struct UpstreamConfig {
     pub region: Option<RegionIndex>,
     /// How it can be talked to.
     pub protocols: ProtocolSet,
-    /// Whose limits and allowances its calls use up; `None` for nobody's.
+    /// Whose bill its calls are on: whose limits and allowances they use up, and what is held off when two of its upstreams throttle us at
+    /// once. `None` for an account of its own, without limits.
     pub account: Option<AccountIndex>,
     /// What its calls cost.
     pub price: PriceConfig,
@@ -223,6 +257,8 @@ impl Default for UpstreamConfig {
             weight: 100,
             timeout: Duration::from_secs(5),
             breaker: BreakerConfig::default(),
+            limiter: LimiterConfig::default(),
+            slow_start: false,
             denied: MethodSet::EMPTY,
             identity: 0,
             region: None,
@@ -244,6 +280,10 @@ pub struct BreakerConfig {
     pub open_for: Duration,
     /// How many attempts HalfOpen admits at once, and how many must succeed to close.
     pub probes: u32,
+    /// Half broken, it keeps a share of its calls in proportion to what it still does. Without this it is out or it is not.
+    pub brownout: bool,
+    /// Each [`MethodGroup`](crate::method::MethodGroup) has a breaker of its own below the upstream's. Without this all count together.
+    pub by_group: bool,
 }
 
 impl Default for BreakerConfig {
@@ -253,6 +293,29 @@ impl Default for BreakerConfig {
             window: Duration::from_secs(30),
             open_for: Duration::from_secs(10),
             probes: 2,
+            brownout: true,
+            by_group: true,
+        }
+    }
+}
+
+/// How the limits of an upstream are found, to stay below them. [`crate::limit`] has the rule. What is found is this shard's share of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimiterConfig {
+    /// Find how many attempts it serves at once, by their latency.
+    pub in_flight: bool,
+    /// Find how many attempts a second it serves, by its throttles.
+    pub rate: bool,
+    /// Never more attempts at once than this, while others have room. Above zero.
+    pub max_in_flight: u32,
+}
+
+impl Default for LimiterConfig {
+    fn default() -> Self {
+        Self {
+            in_flight: true,
+            rate: true,
+            max_in_flight: u32::MAX,
         }
     }
 }
@@ -403,6 +466,10 @@ pub enum ConfigError {
     Heads,
     /// The bound between regions is out of [`GeoConfig`]'s limits.
     Geo,
+    /// An upstream may always have one attempt at least.
+    MaxInFlight(UpstreamIndex),
+    /// The panic threshold is a share of a thousand.
+    Panic(u32),
 }
 
 impl fmt::Display for ConfigError {
@@ -442,6 +509,14 @@ impl fmt::Display for ConfigError {
                 GeoConfig::MIN_BOUND,
                 GeoConfig::MAX_BOUND
             ),
+            Self::MaxInFlight(index) => write!(
+                f,
+                "max_in_flight of upstream number {} must be above zero",
+                index.0
+            ),
+            Self::Panic(permille) => {
+                write!(f, "the panic threshold is 0 to 1000, not {permille}")
+            }
         }
     }
 }
@@ -493,6 +568,12 @@ impl ChainConfig {
             if upstream.timeout.is_zero() {
                 return Err(ConfigError::Timeout);
             }
+            if upstream.limiter.max_in_flight == 0 {
+                return Err(ConfigError::MaxInFlight(UpstreamIndex(position as u16)));
+            }
+        }
+        if self.panic_permille > 1_000 {
+            return Err(ConfigError::Panic(self.panic_permille));
         }
         let heads = &self.heads;
         let bad_interval = heads.min_interval.is_zero()

@@ -35,11 +35,15 @@ pub enum LeftOutBy {
     Region,
     /// It is not expected to answer in the time that is left, and another is.
     Budget,
+    /// It is known to refuse what the call asks for: so many blocks at once, or blocks that it no longer keeps.
+    Range,
+    /// It has as much as it can carry, by what was found of its limits.
+    Saturated,
 }
 
 impl LeftOutBy {
     /// How many reasons there are.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 16;
 
     /// Every reason, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -57,6 +61,8 @@ impl LeftOutBy {
         Self::Lagging,
         Self::Region,
         Self::Budget,
+        Self::Range,
+        Self::Saturated,
     ];
 
     /// The name in metrics and events.
@@ -77,6 +83,8 @@ impl LeftOutBy {
             Self::Lagging => "lagging",
             Self::Region => "region",
             Self::Budget => "budget",
+            Self::Range => "range",
+            Self::Saturated => "saturated",
         }
     }
 }
@@ -167,6 +175,8 @@ impl LeftOut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum LeastBad {
+    /// Well, but with as much as it can carry: it may be slow, or throttle.
+    Saturated,
     /// Healthy, but behind the best head.
     Lagging,
     /// Healthy, but drained: it serves until somebody else can, as an endpoint of Kubernetes that is terminating does while all are.
@@ -177,6 +187,8 @@ pub enum LeastBad {
     HoldOff,
     /// It said that it does not serve this method: its own words are what the client needs.
     Banned,
+    /// It refused as many blocks, or such old ones, before: its own words are what the client needs.
+    Range,
     /// Its credential or account is refused: it may have been mended.
     Quarantined,
 }
@@ -186,11 +198,13 @@ impl LeastBad {
     #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
+            Self::Saturated => "saturated",
             Self::Lagging => "lagging",
             Self::Drained => "drained",
             Self::BreakerOpen => "breaker_open",
             Self::HoldOff => "hold_off",
             Self::Banned => "banned",
+            Self::Range => "range",
             Self::Quarantined => "quarantined",
         }
     }

@@ -38,9 +38,13 @@ pub mod cache;
 pub mod eligibility;
 pub mod head;
 pub mod hedge;
+pub mod learned;
+pub mod limit;
+pub mod probation;
 pub mod quarantine;
 pub mod retry;
 pub mod score;
+pub mod shed;
 pub mod strategy;
 pub mod throttle;
 

@@ -7,10 +7,15 @@ use core::time::Duration;
 use crate::breaker::State;
 use crate::eligibility::{LeastBad, LeftOut};
 use crate::fault::FaultClass;
-use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
-use crate::method::MethodId;
+use crate::index::{
+    AccountIndex, AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex, UpstreamSet,
+};
+use crate::learned::Learned;
+use crate::limit::Limit;
+use crate::method::{MethodGroup, MethodId};
 use crate::quarantine::Cause;
 use crate::shard::ProbeResult;
+use crate::shed::Priority;
 use crate::strategy::Reason;
 use crate::time::Instant;
 
@@ -107,6 +112,8 @@ pub enum NoteKind {
     Breaker {
         /// Whose.
         upstream: UpstreamIndex,
+        /// Of which kind of work; `None` for the whole upstream. When the whole changes, the breakers of its groups begin anew, closed.
+        group: Option<MethodGroup>,
         /// From.
         from: State,
         /// To.
@@ -146,6 +153,67 @@ pub enum NoteKind {
         method: MethodId,
         /// Until when.
         until: Instant,
+    },
+    /// Two upstreams of an account throttled us at once: the others of it are left alone, too. Each of them has a `HoldOffBegan` as well.
+    AccountHeldOff {
+        /// Which.
+        account: AccountIndex,
+        /// Until when.
+        until: Instant,
+    },
+    /// An upstream is back, or new, and gets a share that grows with its answers.
+    ProbationBegan {
+        /// Which.
+        upstream: UpstreamIndex,
+    },
+    /// An upstream has its whole share again.
+    ProbationEnded {
+        /// Which.
+        upstream: UpstreamIndex,
+    },
+    /// A limit of an upstream was found.
+    Limited {
+        /// Of which.
+        upstream: UpstreamIndex,
+        /// What it is.
+        to: Limit,
+    },
+    /// Something was learned of what an upstream takes. It is forgotten after a while.
+    Learned {
+        /// Of which.
+        upstream: UpstreamIndex,
+        /// What.
+        what: Learned,
+    },
+    /// Too few of a chain's upstreams are well, and those that are out are used, too; or that is over.
+    Panic {
+        /// It began; else it ended.
+        began: bool,
+        /// So many are well.
+        well: u8,
+        /// Of so many.
+        of: u8,
+    },
+    /// A call was refused since this shard is overloaded.
+    Shed {
+        /// Which.
+        call: CallId,
+        /// What it was worth.
+        priority: Priority,
+    },
+    /// The work of this shard waits, or no longer does: who is refused from now on. Of no chain in particular (the first one is named).
+    Overload {
+        /// The least that is still let in; `None` for everything.
+        lets_in: Option<Priority>,
+    },
+    /// No upstream could answer in the time that the call had left, so none was asked.
+    Hopeless {
+        /// Which call.
+        call: CallId,
+        /// The time that the fastest would have needed.
+        needed: Duration,
+        /// The time that was left.
+        left: Duration,
     },
     /// A retry would have been made, but the budget is empty.
     RetryDenied {

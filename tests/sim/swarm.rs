@@ -161,6 +161,7 @@ fn script(number: u16, kinds: &[Behaviour], rng: &mut Rng) -> Script {
         window: Duration::from_secs(1 + rng.below(40)),
         open_for: Duration::from_secs(1 + rng.below(12)),
         probes: 1 + rng.below(4) as u32,
+        ..BreakerConfig::default()
     };
     for _ in 0..rng.below(4) {
         let from = rng.below(HEALED_S - 1);

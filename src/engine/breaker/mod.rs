@@ -44,6 +44,8 @@ pub enum State {
     Open,
     /// Probes.
     HalfOpen,
+    /// A share, in proportion to what it still does.
+    Brownout,
 }
 
 impl State {
@@ -54,6 +56,7 @@ impl State {
             Self::Closed => "closed",
             Self::Open => "open",
             Self::HalfOpen => "half_open",
+            Self::Brownout => "brownout",
         }
     }
 }
@@ -188,7 +191,7 @@ impl Breaker {
     #[must_use]
     pub fn admits(&self, now: Instant) -> bool {
         match self.state {
-            State::Closed => true,
+            State::Closed | State::Brownout => true,
             State::Open => now >= self.half_opens(),
             State::HalfOpen => self.has_probe_left(),
         }
@@ -238,7 +241,7 @@ impl Breaker {
             return None;
         }
         match self.state {
-            State::Closed => self.finish_closed(verdict, now, rng),
+            State::Closed | State::Brownout => self.finish_closed(verdict, now, rng),
             State::Open => self.finish_open(verdict, now),
             State::HalfOpen => self.finish_half_open(permit, verdict, now, rng),
         }
@@ -265,7 +268,7 @@ impl Breaker {
             return None;
         }
         match self.state {
-            State::Closed => {
+            State::Closed | State::Brownout => {
                 self.opened = opened;
                 self.until = until;
                 Some(self.turn(State::Open))

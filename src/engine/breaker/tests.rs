@@ -293,6 +293,7 @@ fn limits_of_one_work() {
         window: Duration::from_nanos(1),
         open_for: Duration::from_nanos(1),
         probes: 1,
+        ..BreakerConfig::default()
     });
     assert_eq!(
         hit(&mut breaker, Verdict::Failure(100), Instant(0)),

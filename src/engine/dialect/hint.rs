@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::rule::{Rule, Subject};
 use super::text::{find, hex_len, number_len};
-use crate::fault::FaultClass;
+use crate::fault::{FaultClass, Hint};
 use wait::{Unit, duration};
 
 /// No upstream can hold itself off for longer than this by what it says: a wrong header must not take it out for a day.
@@ -177,6 +177,24 @@ pub(super) fn range(subject: &Subject<'_>, unit: LimitUnit) -> RangeHint {
         unit,
         limit: limit(message).or_else(|| limit(data)),
         suggested: bracketed(message).or_else(|| from_to(data)),
+    }
+}
+
+/// What a range or size error teaches of the upstream. Limits of results and addresses depend on the query, so they teach nothing of the next
+/// one.
+pub(super) fn of_range(range: Option<&RangeHint>) -> Hint {
+    let Some(&RangeHint {
+        unit,
+        limit: Some(limit),
+        ..
+    }) = range
+    else {
+        return Hint::None;
+    };
+    match (unit, u32::try_from(limit)) {
+        (LimitUnit::Blocks, Ok(most)) => Hint::MaxBlocks(most),
+        (LimitUnit::Calls, Ok(most)) => Hint::MaxCalls(most),
+        _ => Hint::None,
     }
 }
 

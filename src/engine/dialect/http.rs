@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::hint::hold_off;
 use super::rule::{Rule, Subject, rule};
 use super::{LimitUnit, Observed, Verdict, hint, rules};
-use crate::fault::FaultClass;
+use crate::fault::{FaultClass, Hint};
 
 /// What is looked at of a body, in bytes.
 const PREFIX_BYTES: usize = super::MAX_MESSAGE_BYTES;
@@ -68,10 +68,17 @@ pub fn classify_status(answer: &HttpAnswer<'_>) -> Verdict {
                 }
             })
     };
+    let range =
+        (decided.class == FaultClass::CapabilityRange).then(|| hint::range(&subject, decided.unit));
+    let is_malformed = [PAGE_INSTEAD_OF_JSON.name, NOT_JSON_RPC.name].contains(&decided.name);
     Verdict {
         hold_off: hold_off(&subject, &decided),
-        range: (decided.class == FaultClass::CapabilityRange)
-            .then(|| hint::range(&subject, decided.unit)),
+        hint: if is_malformed {
+            Hint::Malformed
+        } else {
+            hint::of_range(range.as_ref())
+        },
+        range,
         ..Verdict::plain(decided.class, decided.name)
     }
 }

@@ -32,7 +32,7 @@ pub use text::{MAX_DATA_BYTES, MAX_MESSAGE_BYTES};
 
 use core::time::Duration;
 
-use crate::fault::{Fault, FaultClass};
+use crate::fault::{Fault, FaultClass, Hint};
 use rule::Subject;
 
 /// One JSON-RPC error as an upstream gave it.
@@ -70,13 +70,17 @@ pub struct Verdict {
     pub normalized: Option<Normalized>,
     /// What a range or size error tells about the upstream's limit.
     pub range: Option<RangeHint>,
+    /// What it tells of the upstream besides.
+    pub hint: Hint,
 }
 
 impl Verdict {
     /// The verdict as a fault of a call that was sent.
     #[must_use]
     pub const fn fault(&self) -> Fault {
-        Fault::new(self.class, self.rule).with_hold_off(self.hold_off)
+        Fault::new(self.class, self.rule)
+            .with_hold_off(self.hold_off)
+            .with_hint(self.hint)
     }
 
     const fn plain(class: FaultClass, rule: &'static str) -> Self {
@@ -86,6 +90,7 @@ impl Verdict {
             rule,
             normalized: None,
             range: None,
+            hint: Hint::None,
         }
     }
 }
@@ -109,15 +114,17 @@ pub fn classify_with(observed: &Observed<'_>, overrides: &[Override]) -> Verdict
     let Some(rule) = rules::first_match(&subject) else {
         return Verdict::plain(FaultClass::Unclassified, "unclassified");
     };
+    let range =
+        (rule.class == FaultClass::CapabilityRange).then(|| hint::range(&subject, rule.unit));
     Verdict {
         class: rule.class,
+        hint: hint::of_range(range.as_ref()),
         hold_off: hint::hold_off(&subject, rule),
         rule: rule.name,
         normalized: rule
             .is_revert
             .then(|| revert::normalize(observed))
             .flatten(),
-        range: (rule.class == FaultClass::CapabilityRange)
-            .then(|| hint::range(&subject, rule.unit)),
+        range,
     }
 }

@@ -60,10 +60,12 @@ pub(super) fn first_match(overrides: &[Override], observed: &Observed<'_>) -> Op
         hold_off: own.hold_off,
         ..NAMED
     };
+    let range = (own.class == FaultClass::CapabilityRange)
+        .then(|| hint::range(&subject, LimitUnit::Unknown));
     Some(Verdict {
         hold_off: hint::hold_off(&subject, &named),
-        range: (own.class == FaultClass::CapabilityRange)
-            .then(|| hint::range(&subject, LimitUnit::Unknown)),
+        hint: hint::of_range(range.as_ref()),
+        range,
         ..Verdict::plain(own.class, NAMED.name)
     })
 }

@@ -162,6 +162,23 @@ pub struct Fault {
     /// Bytes of the call may have reached the upstream. False for a refused or failed connect, where even a
     /// write may be tried elsewhere.
     pub sent: bool,
+    /// What it tells of the upstream besides.
+    pub hint: Hint,
+}
+
+/// What a failure tells of its upstream besides its class.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hint {
+    /// Nothing.
+    #[default]
+    None,
+    /// It answered, and that was no answer: a page at status 200, broken JSON, another call's id. Several of those are worse than an
+    /// outage, since the next one may be taken for an answer.
+    Malformed,
+    /// It takes so many blocks at once, first and last included.
+    MaxBlocks(u32),
+    /// It takes so many calls in one batch.
+    MaxCalls(u32),
 }
 
 impl Fault {
@@ -173,7 +190,14 @@ impl Fault {
             hold_off: None,
             rule,
             sent: true,
+            hint: Hint::None,
         }
+    }
+
+    /// A fault of an upstream that answered with something that is no answer to this call.
+    #[must_use]
+    pub const fn malformed(rule: &'static str) -> Self {
+        Self::new(FaultClass::Transport, rule).with_hint(Hint::Malformed)
     }
 
     /// A fault of a call of which no byte left this process.
@@ -184,6 +208,7 @@ impl Fault {
             hold_off: None,
             rule,
             sent: false,
+            hint: Hint::None,
         }
     }
 
@@ -191,6 +216,13 @@ impl Fault {
     #[must_use]
     pub const fn with_hold_off(mut self, hold_off: Option<Duration>) -> Self {
         self.hold_off = hold_off;
+        self
+    }
+
+    /// The same fault with what it tells of the upstream.
+    #[must_use]
+    pub const fn with_hint(mut self, hint: Hint) -> Self {
+        self.hint = hint;
         self
     }
 

@@ -17,6 +17,9 @@ use core::time::Duration;
 
 use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
+use crate::learned::Learned;
+use crate::method::{MethodGroup, MethodId};
+use crate::quarantine::Cause;
 use crate::time::Instant;
 
 /// A fact for the other shards.
@@ -60,6 +63,8 @@ pub enum News {
         chain: ChainIndex,
         /// Which upstream's.
         upstream: UpstreamIndex,
+        /// Of which kind of work; `None` for the whole upstream.
+        group: Option<MethodGroup>,
         /// When it opened.
         opened: Instant,
         /// When it half-opens.
@@ -85,6 +90,44 @@ pub enum News {
         /// How it stands.
         digest: Digest,
     },
+    /// An upstream was quarantined for its account or its answers. Taken over by a shard that has no evidence to the contrary; nothing that is
+    /// told ever ends one. The wrong chain is never told: every shard hears of checks.
+    Quarantine {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// What for.
+        cause: Cause,
+        /// When it began.
+        began: Instant,
+        /// When it ends at the earliest.
+        until: Instant,
+    },
+    /// An upstream does not serve a method, or does after all. The newest counts.
+    Ban {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// Not this one.
+        method: MethodId,
+        /// When that was found.
+        at: Instant,
+        /// Until when it is believed; not after `at` if the method is served.
+        until: Instant,
+    },
+    /// What an upstream was found to take. Of one upstream and kind the newest counts.
+    Learned {
+        /// Of which chain.
+        chain: ChainIndex,
+        /// Which upstream.
+        upstream: UpstreamIndex,
+        /// What.
+        what: Learned,
+        /// When that was found.
+        at: Instant,
+    },
 }
 
 impl News {
@@ -96,7 +139,10 @@ impl News {
             | Self::Agreed { chain, .. }
             | Self::Breaker { chain, .. }
             | Self::HoldOff { chain, .. }
-            | Self::Score { chain, .. } => chain,
+            | Self::Score { chain, .. }
+            | Self::Quarantine { chain, .. }
+            | Self::Ban { chain, .. }
+            | Self::Learned { chain, .. } => chain,
         }
     }
 }

@@ -95,6 +95,7 @@ fn news() -> impl Strategy<Value = News> {
             News::Breaker {
                 chain: CHAIN,
                 upstream,
+                group: None,
                 opened,
                 until,
             }
@@ -190,6 +191,7 @@ fn a_breaker_that_opened_elsewhere_is_believed_where_nothing_speaks_against_it()
     let opened = |opened, until| News::Breaker {
         chain: CHAIN,
         upstream: A,
+        group: None,
         opened: ms(opened),
         until: ms(until),
     };
@@ -290,6 +292,7 @@ fn what_does_not_exist_is_ignored() {
                 News::Breaker {
                     chain,
                     upstream,
+                    group: None,
                     opened,
                     until,
                 },

@@ -15,8 +15,8 @@ mod tests;
 pub use lookup::{MAX_NAME_BYTES, lookup};
 pub use pattern::{MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use policy::{
-    BlockForm, BlockParam, CacheClass, Effect, FilterRole, MethodClass, StandardPolicy,
-    effect_of_unknown, is_sensitive_name, unknown_policy,
+    BlockForm, BlockParam, CacheClass, Effect, FilterRole, MethodClass, MethodGroup,
+    StandardPolicy, effect_of_unknown, is_sensitive_name, unknown_policy,
 };
 
 /// One method of the table, or [`MethodId::OTHER`].

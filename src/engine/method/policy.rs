@@ -49,6 +49,63 @@ impl MethodClass {
     }
 }
 
+/// Kinds of work that fail apart on one node: tracing may be broken, or overloaded, where reads are well. Breakers are kept for each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum MethodGroup {
+    /// What every node does all the time: reads of state and history, of the head, and what never changes.
+    #[default]
+    Reads,
+    /// Scans of ranges of blocks.
+    Logs,
+    /// Re-execution.
+    Traces,
+    /// Submissions.
+    Writes,
+    /// Everything else: administration, subscriptions, and names that no table knows.
+    Other,
+}
+
+impl MethodGroup {
+    /// How many groups there are.
+    pub const COUNT: usize = 5;
+
+    /// Every group, in order.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Reads,
+        Self::Logs,
+        Self::Traces,
+        Self::Writes,
+        Self::Other,
+    ];
+
+    /// The name in metrics and dumps.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Reads => "reads",
+            Self::Logs => "logs",
+            Self::Traces => "traces",
+            Self::Writes => "writes",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl MethodClass {
+    /// The kinds of work that fail together with this one.
+    #[must_use]
+    pub const fn group(self) -> MethodGroup {
+        match self {
+            Self::Read | Self::HeadRead | Self::Static | Self::Filter => MethodGroup::Reads,
+            Self::Logs => MethodGroup::Logs,
+            Self::Trace => MethodGroup::Traces,
+            Self::Write => MethodGroup::Writes,
+            Self::Subscription | Self::Admin | Self::Other => MethodGroup::Other,
+        }
+    }
+}
+
 /// What a call leaves behind, which is what decides whether it may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {

@@ -22,6 +22,8 @@ pub enum Cause {
     Auth,
     /// The account is used up or unpaid.
     QuotaBilling,
+    /// What it answers is no answer: pages, broken JSON, other calls' ids.
+    InvalidAnswers,
     /// It serves another chain: never used, not even as the least bad.
     WrongChain,
 }
@@ -33,6 +35,7 @@ impl Cause {
         match self {
             Self::Auth => "auth",
             Self::QuotaBilling => "quota_billing",
+            Self::InvalidAnswers => "invalid_answers",
             Self::WrongChain => "wrong_chain",
         }
     }

@@ -117,6 +117,7 @@ impl Chain {
         if let Some((from, to)) = change {
             note(NoteKind::Breaker {
                 upstream: index,
+                group: None,
                 from,
                 to,
             });

@@ -20,11 +20,12 @@ mod view;
 pub use view::UpstreamView;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::call::{Action, Call, Event, Phase, Request};
 use crate::chain::ChainId;
 use crate::config::ShardConfig;
-use crate::fault::{Fault, FaultClass};
+use crate::fault::{Fault, FaultClass, Hint};
 use crate::gossip::Outbox;
 use crate::head::HeadKind;
 use crate::index::{AttemptId, CallId, ChainIndex, StrategyIndex, UpstreamIndex};
@@ -194,6 +195,35 @@ impl Shard {
     #[must_use]
     pub const fn notes_dropped(&self) -> u64 {
         self.notes.dropped()
+    }
+
+    /// An upstream refused a batch of so many calls for being one, or for its length. Its calls are not judged by that.
+    pub fn batch_refused(
+        &mut self,
+        now: Instant,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        calls: u32,
+        hint: Hint,
+    ) {
+        let _ = (now, chain, upstream, calls, hint);
+    }
+
+    /// How many calls an upstream takes in one batch, as far as was learned; `None` where nothing is known. 1 is no batch.
+    #[must_use]
+    pub fn max_batch(
+        &self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        now: Instant,
+    ) -> Option<u32> {
+        let _ = (chain, upstream, now);
+        None
+    }
+
+    /// Work of this shard was done after it had waited for so long: how a queue in front of the shard shows. Report each turn of the loop.
+    pub fn report_wait(&mut self, now: Instant, waited: Duration) {
+        let _ = (now, waited);
     }
 
     /// An upstream has an address now, or has none. Upstreams start with one.

@@ -72,7 +72,12 @@ impl Shard {
                 ..
             } => self.member(chain, upstream).and_then(|member| {
                 let (from, to) = member.breaker.adopt(opened, until, now)?;
-                Some(NoteKind::Breaker { upstream, from, to })
+                Some(NoteKind::Breaker {
+                    upstream,
+                    group: None,
+                    from,
+                    to,
+                })
             }),
             News::HoldOff {
                 upstream,
@@ -91,6 +96,7 @@ impl Shard {
                 }
                 None
             }
+            News::Quarantine { .. } | News::Ban { .. } | News::Learned { .. } => None,
         };
         if let Some(kind) = noted {
             self.note(now, chain, kind);
@@ -158,6 +164,7 @@ impl Shard {
                 open.then_some(News::Breaker {
                     chain,
                     upstream,
+                    group: None,
                     opened,
                     until,
                 })

@@ -176,6 +176,7 @@ impl Shard {
         let notes = [
             change.map(|(from, to)| NoteKind::Breaker {
                 upstream: index,
+                group: None,
                 from,
                 to,
             }),

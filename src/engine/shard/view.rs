@@ -3,7 +3,7 @@
 use crate::breaker::State;
 use crate::head::HeadKind;
 use crate::index::{ChainIndex, UpstreamIndex};
-use crate::method::MethodId;
+use crate::method::{MethodGroup, MethodId};
 use crate::quarantine::Cause;
 use crate::score::Estimate;
 use crate::time::Instant;
@@ -17,8 +17,10 @@ pub struct UpstreamView {
     pub chain: ChainIndex,
     /// Which.
     pub upstream: UpstreamIndex,
-    /// Its breaker's state.
+    /// The state of its breaker, as a whole.
     pub breaker: State,
+    /// The breakers of each kind of work, by [`MethodGroup`] as an index: what counts while the whole is closed.
+    pub groups: [State; MethodGroup::COUNT],
     /// When an open breaker half-opens.
     pub open_until: Option<Instant>,
     /// Until when it is held off.
@@ -29,6 +31,17 @@ pub struct UpstreamView {
     pub ramping: bool,
     /// Why it is quarantined, and until when at least.
     pub quarantined: Option<(Cause, Instant)>,
+    /// Its share of the calls that it would otherwise get, in its worst kind of work, per thousand: below 1000 in a brownout, on
+    /// probation, and in a slow start.
+    pub share_permille: u32,
+    /// It is back, or new, and its share grows.
+    pub on_probation: bool,
+    /// The most attempts at once that it was found to carry.
+    pub max_in_flight: Option<u32>,
+    /// The most attempts a second that it was found to carry, in thousandths.
+    pub max_rate_millis: Option<u64>,
+    /// It has as much as it can carry.
+    pub saturated: bool,
     /// Its newest block, where known.
     pub head: Option<u64>,
     /// Blocks behind the best head, where known.
@@ -67,6 +80,12 @@ impl Shard {
             chain,
             upstream,
             breaker: member.breaker.state(),
+            groups: [State::Closed; MethodGroup::COUNT],
+            share_permille: 1_000,
+            on_probation: false,
+            max_in_flight: None,
+            max_rate_millis: None,
+            saturated: false,
             open_until: member.breaker.open_until(),
             held_until: member.throttle.held_until(),
             held_floor: member.throttle.floor(),

@@ -14,7 +14,9 @@ impl Auditor {
     /// What the engine says that it did.
     pub(crate) fn note(&mut self, note: &Note, shard: &Shard) -> Check {
         match note.kind {
-            NoteKind::Breaker { upstream, from, to } => {
+            NoteKind::Breaker {
+                upstream, from, to, ..
+            } => {
                 let failed = self.failed.take();
                 must!(
                     to != State::Open || failed == Some(upstream),
@@ -88,7 +90,7 @@ impl Auditor {
     ) -> Check {
         let upstream = self.upstream(to)?;
         match upstream.state {
-            State::Closed => must!(
+            State::Closed | State::Brownout => must!(
                 !probe,
                 "{call:?}: a probe of {to:?}, whose breaker is closed"
             ),

@@ -110,6 +110,7 @@ fn own_successes_speak_against_a_breaker_that_opened_elsewhere() {
     let news = |bench: &Bench| News::Breaker {
         chain: CHAIN,
         upstream: A,
+        group: None,
         opened: bench.now,
         until: bench.now + secs(10),
     };
