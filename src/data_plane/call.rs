@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
@@ -98,7 +99,12 @@ pub enum Next {
 impl<'q> LiveCall<'q> {
     /// Begins a call.
     pub fn begin(worker: &Rc<Worker>, question: &'q Question<'q>, request: Request) -> Self {
-        let call = worker.engine.borrow_mut().begin(worker.now(), request);
+        let now = worker.now();
+        let call = {
+            let mut engine = worker.engine.borrow_mut();
+            engine.report_wait(now, Duration::from_nanos(rt::waited()));
+            engine.begin(now, request)
+        };
         Self {
             worker: worker.clone(),
             question,

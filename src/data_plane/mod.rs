@@ -7,7 +7,7 @@
 //!                 └ batch: many calls │                               └ relay: long answers
 //!                                     └ call (begin, drive) → race → attempt
 //!                                          └ upstream: pool, dial, exchange, judge
-//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: accounts
+//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: a call's account    noted, levels: what is counted
 //! ```
 
 pub mod alarm;
@@ -25,8 +25,10 @@ pub mod flights;
 pub mod heads;
 pub mod inbox;
 pub mod incoming;
+mod levels;
 pub mod listener;
 pub mod meter;
+mod noted;
 pub mod observe;
 pub mod pipeline;
 pub mod policies;
@@ -37,8 +39,10 @@ pub mod relay;
 pub mod reply;
 pub mod respond;
 pub mod route;
+pub mod sender;
 pub mod shown;
 mod snapshot;
+mod tariff;
 pub mod terms;
 pub mod transaction;
 pub mod upstream;

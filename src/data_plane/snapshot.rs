@@ -8,16 +8,19 @@ use std::time::Duration;
 use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
-    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, ShardConfig,
+    BreakerConfig, ChainConfig, HeadConfig, LimiterConfig, MethodSet, RetryBudgetConfig, ShardConfig,
     SheddingConfig, UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;
+use engine::protocol::{Protocol, ProtocolSet};
 use wire::http1::{self, RequestPrefix};
 
 use super::catalog;
-use super::policies::{MethodEntry, Policies};
+use super::policies::{MethodEntry, Policies, permille};
 use super::route::Routes;
+use super::sender;
+use super::tariff;
 use super::upstream::Upstream;
 use super::upstream::dial::Target;
 use super::upstream::pool::{Pool, PoolLimits};
@@ -67,11 +70,11 @@ pub struct Built {
     pub engine: ShardConfig,
 }
 
-/// Builds a shard's view of an epoch.
+/// Builds the view of an epoch that the shard of this number has.
 ///
 /// # Errors
 /// One sentence for the operator; none is expected of a validated configuration.
-pub fn build(epoch: &Epoch) -> Result<Built, String> {
+pub fn build(epoch: &Epoch, shard: usize) -> Result<Built, String> {
     let config = &epoch.config;
     let mut routes = Routes::default();
     let mut chains = Vec::new();
@@ -92,19 +95,28 @@ pub fn build(epoch: &Epoch) -> Result<Built, String> {
         routes.add_strategy(kind.name, at);
     }
     let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
+    let overload = &config.server.overload;
+    let engine = ShardConfig {
+        chains: engine_chains,
+        retry_budget: RetryBudgetConfig::share(
+            permille(config.retry.budget),
+            config.retry.min_per_second,
+            shards,
+        ),
+        accounts: config.accounts.iter().map(tariff::account).collect(),
+        shards: u16::try_from(epoch.shards).unwrap_or(u16::MAX),
+        shard: u16::try_from(shard).unwrap_or(u16::MAX),
+        unix_zero_ms: epoch.unix_zero_ms,
+        shedding: SheddingConfig {
+            max_live_calls: overload.max_live_calls.div_ceil(shards.max(1)),
+            max_wait: overload.max_wait,
+        },
+    };
+    engine.check().map_err(|error| error.to_string())?;
     Ok(Built {
         routes,
         chains,
-        engine: ShardConfig {
-            chains: engine_chains,
-            retry_budget: RetryBudgetConfig::share(
-                (config.retry.budget * 1000.0).round() as u32,
-                config.retry.min_per_second,
-                shards,
-            ),
-            shedding: SheddingConfig::default(),
-            ..ShardConfig::default()
-        },
+        engine,
     })
 }
 
@@ -150,10 +162,27 @@ fn build_chain(
                 window: configured.breaker.window,
                 open_for: configured.breaker.open_for,
                 probes: configured.breaker.probes,
-                ..BreakerConfig::default()
+                brownout: configured.breaker.brownout,
+                by_group: configured.breaker.by_group,
             },
+            limiter: LimiterConfig {
+                in_flight: configured.limiter.in_flight,
+                rate: configured.limiter.rate,
+                max_in_flight: configured.max_in_flight.map_or(u32::MAX, |most| {
+                    let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
+                    most.div_ceil(shards.max(1))
+                }),
+            },
+            slow_start: configured.slow_start,
             denied: denied(configured),
-            ..UpstreamConfig::default()
+            identity: sender::hash(configured.name.as_bytes()).max(1),
+            region: configured
+                .region
+                .as_ref()
+                .and_then(|name| epoch.regions.named(name.as_bytes())),
+            protocols: ProtocolSet::only(Protocol::Http),
+            account: tariff::account_of(config, configured),
+            price: tariff::price(&configured.price),
         });
     }
     if let Some(clash) = same_filter_tag(&upstreams) {
@@ -176,8 +205,8 @@ fn build_chain(
             max_interval: chain.heads.max_interval,
             finality_interval: chain.heads.finality_interval,
         },
-        panic_permille: engine::config::DEFAULT_PANIC_PERMILLE,
-        ..ChainConfig::default()
+        panic_permille: permille(chain.panic),
+        geo: chain.geo.as_ref().map(|geo| tariff::geo(geo, &epoch.regions)),
     };
     engine_chain
         .check()
@@ -280,7 +309,6 @@ fn build_upstream(
         batch_max_calls: configured.batch.max_calls.max(1) as usize,
         vetted: Cell::new(!asked_for_its_chain),
         answer_heads: RefCell::default(),
-        refuses_batches: Cell::new(false),
         filter_tag: wire::filter_id::tag(&configured.name),
         next_id: Cell::new(1),
     })

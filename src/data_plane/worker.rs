@@ -7,15 +7,11 @@ use std::sync::Arc;
 
 use engine::head::{ChainHead, Mark};
 use engine::index::{ChainIndex, UpstreamIndex};
-use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::Shard;
 use engine::time::Instant;
 use mailbox::gossip::Port;
 use mailbox::watermark::Watermark;
-use telemetry::{
-    AccessLog, CacheLevels, ChainLevels, GossipLevels, HedgeOutcome, PoolLevels, Recorder,
-    RetryKind, RuntimeLevels, Sampler, Snapshot, UpstreamLevels,
-};
+use telemetry::{AccessLog, Recorder, Sampler, Snapshot};
 use wire::params::Scratch;
 
 use super::cache::Cache;
@@ -92,9 +88,9 @@ pub struct Worker {
     pub events: AccessLog,
     request_ids: Cell<u64>,
     request_id_base: u64,
-    notes_dropped: Cell<u64>,
-    accept_pauses: Cell<u64>,
-    evictions: Cell<u64>,
+    pub(super) notes_dropped: Cell<u64>,
+    pub(super) accept_pauses: Cell<u64>,
+    pub(super) evictions: Cell<u64>,
     /// [`Epoch::writes`] as this shard last saw them, by chain.
     writes_seen: Box<[Cell<u64>]>,
     pub(super) drain: Drain,
@@ -329,210 +325,6 @@ impl Worker {
         id
     }
 
-    /// Turns what the engine noted into counters, log lines and, through `selection`, events. To be called
-    /// after every verb.
-    pub fn take_notes(&self, mut selection: impl FnMut(&Note)) {
-        // Nothing is held while `selection` runs: it counts too, when it has to drop an event.
-        loop {
-            let Some(note) = self.engine.borrow_mut().poll_note() else {
-                break;
-            };
-            self.record_note(&mut self.recorder.borrow_mut(), &note);
-            if matches!(
-                note.kind,
-                NoteKind::Selected { .. } | NoteKind::NothingEligible { .. }
-            ) {
-                selection(&note);
-            }
-        }
-        let dropped = self.engine.borrow().notes_dropped();
-        let new = dropped - self.notes_dropped.replace(dropped);
-        if new > 0 {
-            self.recorder.borrow_mut().notes_dropped(new);
-        }
-    }
-
-    fn record_note(&self, recorder: &mut Recorder, note: &Note) {
-        let chain = note.chain.as_usize();
-        let name =
-            |upstream: UpstreamIndex| self.upstream(note.chain, upstream).map_or("", |u| &u.name);
-        match note.kind {
-            NoteKind::Selected {
-                strategy,
-                chosen,
-                left_out,
-                ..
-            } => {
-                let kind = self
-                    .chain(note.chain)
-                    .and_then(|c| c.registry_of.get(strategy.as_usize()))
-                    .copied()
-                    .unwrap_or(0);
-                recorder.selected(chain, chosen.as_usize(), kind);
-                for (upstream, why) in left_out.iter() {
-                    recorder.excluded(chain, upstream.as_usize(), why as usize);
-                }
-            }
-            NoteKind::NothingEligible { left_out, .. } => {
-                recorder.nothing_eligible(chain);
-                for (upstream, why) in left_out.iter() {
-                    recorder.excluded(chain, upstream.as_usize(), why as usize);
-                }
-            }
-            NoteKind::AttemptStarted { purpose, .. } => match purpose {
-                Purpose::First => (),
-                Purpose::Hedge => recorder.retried(chain, RetryKind::Hedge),
-                Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
-                Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
-                Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
-            },
-            NoteKind::Breaker {
-                group: Some(group),
-                upstream,
-                to,
-                ..
-            } => {
-                let (state, group) = (to.label(), group.label());
-                tracing::info!(upstream = name(upstream), state, group, "breaker");
-            }
-            NoteKind::Breaker { upstream, to, .. } => {
-                recorder.breaker_entered(chain, upstream.as_usize(), to as usize);
-                tracing::info!(upstream = name(upstream), state = to.label(), "breaker");
-            }
-            NoteKind::HoldOffBegan { upstream, until } => {
-                recorder.held_off(chain, upstream.as_usize());
-                let for_ms = until.saturating_duration_since(note.at).as_millis() as u64;
-                tracing::info!(upstream = name(upstream), for_ms, "throttled, held off");
-            }
-            NoteKind::Quarantined {
-                upstream, cause, ..
-            } => {
-                recorder.quarantined(chain, upstream.as_usize());
-                tracing::warn!(
-                    upstream = name(upstream),
-                    cause = cause.label(),
-                    "quarantined: an operator should look"
-                );
-            }
-            NoteKind::Released { upstream } => {
-                tracing::info!(upstream = name(upstream), "out of quarantine");
-            }
-            NoteKind::Lagging {
-                upstream,
-                lag_blocks,
-                left_out,
-            } => {
-                tracing::info!(upstream = name(upstream), lag_blocks, left_out, "head lag");
-            }
-            NoteKind::Banned { upstream, .. } => recorder.method_banned(chain, upstream.as_usize()),
-            NoteKind::RetryDenied { .. } => recorder.retry_denied(chain),
-            NoteKind::HedgeDenied { .. } => recorder.hedge_ended(chain, HedgeOutcome::Denied),
-            NoteKind::HeadReset { from, to } => {
-                recorder.head_reset(chain);
-                let name = self.configured(note.chain).map_or("", |c| c.name.as_str());
-                tracing::warn!(
-                    chain = name,
-                    from,
-                    to,
-                    "the chain went back: its upstreams name a lower head than they did"
-                );
-            }
-            NoteKind::AttemptFinished { .. }
-            | NoteKind::AttemptCancelled { .. }
-            | NoteKind::AccountHeldOff { .. }
-            | NoteKind::ProbationBegan { .. }
-            | NoteKind::ProbationEnded { .. }
-            | NoteKind::Limited { .. }
-            | NoteKind::Learned { .. }
-            | NoteKind::Panic { .. }
-            | NoteKind::Shed { .. }
-            | NoteKind::Overload { .. }
-            | NoteKind::Hopeless { .. }
-            | NoteKind::Paused { .. }
-            | NoteKind::HoldOffEnded { .. }
-            | NoteKind::Probed { .. } => (),
-        }
-    }
-
-    /// Sets the levels as they are now.
-    fn set_levels(&self) {
-        let now = self.now();
-        let mut recorder = self.recorder.borrow_mut();
-        for view in self.engine.borrow().views(now) {
-            let (chain, upstream) = (view.chain.as_usize(), view.upstream.as_usize());
-            let held = view
-                .held_until
-                .map(|until| until.saturating_duration_since(now));
-            recorder.set_upstream(
-                chain,
-                upstream,
-                &UpstreamLevels {
-                    breaker_state: view.breaker as usize,
-                    hold_off_us: held.map_or(0, |span| nanos(span) / 1000),
-                    quarantined: view.quarantined.is_some(),
-                    head_block: view.head.unwrap_or(0),
-                    head_lag_blocks: view.lag_blocks.unwrap_or(0),
-                    in_flight: u64::from(view.in_flight),
-                },
-            );
-        }
-        for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
-            let usage = upstream.pool.usage();
-            recorder.set_pool(
-                upstream.chain.as_usize(),
-                upstream.index.as_usize(),
-                &PoolLevels {
-                    idle: usage.idle as u64,
-                    active: usage.active as u64,
-                    connecting: usage.connecting as u64,
-                    waiting: usage.waiting as u64,
-                },
-            );
-        }
-        for chain in 0..self.chains.len() {
-            let index = ChainIndex(chain as u16);
-            let engine = self.engine.borrow();
-            let head = engine.chain_head(index);
-            let block_time = engine.block_time(index).unwrap_or_default();
-            drop(engine);
-            recorder.set_chain(
-                chain,
-                &ChainLevels {
-                    newest: head.newest.unwrap_or(0),
-                    safe: head.safe.unwrap_or(0),
-                    finalized: head.finalized.unwrap_or(0),
-                    block_time_us: u64::try_from(block_time.as_micros()).unwrap_or(u64::MAX),
-                },
-            );
-        }
-        let held = self.cache.held();
-        recorder.set_cache(&CacheLevels {
-            bytes: held.bytes,
-            entries: held.entries,
-            max_bytes: held.max_bytes,
-        });
-        recorder.cache_evicted(held.evictions - self.evictions.replace(held.evictions));
-        let told = self.gossip.as_ref().map(Port::counts).unwrap_or_default();
-        recorder.set_gossip(&GossipLevels {
-            sent: told.sent,
-            received: told.received,
-            dropped: told.dropped,
-        });
-        let counters = rt::counters();
-        recorder.set_runtime(&RuntimeLevels {
-            tasks: counters.tasks,
-            receive_buffers: counters.chunks_out,
-            descriptors: counters.streams,
-        });
-        recorder.set_task_panics(counters.panics);
-        let pauses = counters.accept_pauses;
-        for _ in self.accept_pauses.replace(pauses)..pauses {
-            recorder.accept_paused();
-        }
-        recorder.set_ready(!self.draining());
-        recorder.set_draining(self.draining());
-    }
-
     /// The counters with their levels. A copy of many histograms takes milliseconds, so it is made in steps and
     /// requests go on between them.
     pub async fn scrape(&self) -> Snapshot {
@@ -558,6 +350,12 @@ impl Worker {
             }
         }
         chains
+    }
+
+    /// Drains an upstream, or takes it back.
+    pub fn set_drained(&self, chain: ChainIndex, upstream: UpstreamIndex, drained: bool) {
+        // The engine learns of it with the branch that has it.
+        let _ = (chain, upstream, drained);
     }
 
     /// New addresses of upstreams.

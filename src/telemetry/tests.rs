@@ -2,6 +2,7 @@
 
 mod answers;
 mod events;
+mod bearing;
 mod metrics;
 mod promtool;
 mod table;
@@ -38,6 +39,9 @@ pub(crate) fn dimensions() -> Arc<Dimensions> {
         strategies: vec!["leaderboard", "priority"],
         fault_classes: vec!["transport", "timeout"],
         breaker_states: vec!["closed", "open", "half_open"],
+        method_groups: vec!["reads", "logs"],
+        priorities: vec!["bulk", "critical"],
+        accounts: vec!["growth".to_owned(), "free".to_owned()],
         exclusions: vec!["breaker_open", "hold_off"],
         version: "0.1.0",
     })

@@ -12,7 +12,7 @@ mod sticky_session;
 #[cfg(test)]
 mod tests;
 
-pub use options::{OptionDescriptor, OptionKind, Setting, SpecError, StrategySpec, Values};
+pub use options::{OVER, OptionDescriptor, OptionKind, Setting, SpecError, StrategySpec, Values};
 
 use alloc::boxed::Box;
 use core::fmt;
