@@ -259,8 +259,8 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
             Some(Next::Dispatch(dispatch)) => worker.upstream(route.chain, dispatch.upstream),
             _ => None,
         };
-        // A write that must not be sent twice shares its fate with nothing.
-        let alone = one.ask.question().entry.effect == Effect::NodeWrite;
+        // A write that must not be sent twice shares its fate with nothing, and what is raced is sent to several.
+        let alone = one.ask.question().entry.effect == Effect::NodeWrite || one.live.is_raced();
         let most = upstream.map_or(1, |upstream| most_calls(worker, upstream));
         let Some(upstream) = upstream.filter(|_| most > 1 && !alone) else {
             groups.push(vec![one]);
@@ -343,7 +343,7 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
             out.as_ref()
                 .map(|o| (o.upstream.clone(), o.reached.clone()))
         });
-        one.live.out = [out, None];
+        one.live.goes_alone(out);
     }
     let Some((upstream, reached)) = first.filter(|_| dispatches.len() == group.len()) else {
         return;

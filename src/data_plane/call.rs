@@ -66,15 +66,23 @@ pub struct LiveCall<'q> {
     pub(super) waiting: VecDeque<Action>,
     /// The attempts that are out.
     pub(super) out: [Option<Out>; MAX_OUT],
-    /// The hedge, if one was made, and whether it gave the answer.
-    pub(super) hedge: Option<AttemptId>,
+    /// The attempts beside the first, a hedge or a race's, a bit each, and whether one of them gave the answer.
+    pub(super) hedges: u16,
     hedge_won: bool,
     /// Bytes of an answer have gone to the client.
     committed: bool,
 }
 
-/// Attempts of one call that are out at once: its own, and one hedge.
+/// Attempts of one call that are out at once: its own, and a hedge or the others of a race.
 pub(super) const MAX_OUT: usize = engine::call::MAX_LIVE_ATTEMPTS;
+
+// A bit for each attempt that a call can make.
+const _: () = assert!(engine::call::MAX_CALL_ATTEMPTS <= 16);
+
+/// The bit of an attempt.
+pub(super) const fn bit(attempt: AttemptId) -> u16 {
+    1_u16.wrapping_shl(attempt.0 as u32)
+}
 
 /// An attempt that is out.
 pub struct Out {
@@ -115,7 +123,7 @@ impl<'q> LiveCall<'q> {
             kept_before: Vec::new(),
             waiting: VecDeque::new(),
             out: [const { None }; MAX_OUT],
-            hedge: None,
+            hedges: 0,
             hedge_won: false,
             committed: false,
         }
@@ -126,9 +134,9 @@ impl<'q> LiveCall<'q> {
         self.question
     }
 
-    /// Whether a hedge was made, and then whether its answer is the call's.
+    /// Whether a hedge was made or the call was raced, and then whether another attempt than its own gave the answer.
     pub fn hedge_won(&self) -> Option<bool> {
-        self.hedge.map(|_| self.hedge_won)
+        (self.hedges != 0).then_some(self.hedge_won)
     }
 
     /// Attempts made so far.
@@ -260,6 +268,19 @@ impl<'q> LiveCall<'q> {
         })
     }
 
+    /// Whether the engine wants it sent to several upstreams from the start.
+    pub fn is_raced(&self) -> bool {
+        self.call.attempts_made() > 1
+    }
+
+    /// An attempt goes out alone.
+    pub(super) fn goes_alone(&mut self, out: Option<Out>) {
+        self.out = [const { None }; MAX_OUT];
+        if let Some(place) = self.out.first_mut() {
+            *place = out;
+        }
+    }
+
     /// The attempt that was out alone is so no longer.
     pub fn comes_back(&mut self) -> Option<Out> {
         self.out.iter_mut().find_map(Option::take)
@@ -298,7 +319,7 @@ impl<'q> LiveCall<'q> {
     /// attempt may still take: all that is left of the call's, since no other upstream needs a share of it now.
     pub fn commit(&mut self, attempt: AttemptId) -> u64 {
         if !std::mem::replace(&mut self.committed, true) {
-            self.hedge_won = self.hedge == Some(attempt);
+            self.hedge_won = self.hedges & bit(attempt) != 0;
             self.event(EngineEvent::Committed { attempt });
             let until = self.worker.engine.borrow().next_deadline(&self.call);
             return until.map_or(0, |until| until.0.saturating_sub(rt::now()));
@@ -365,7 +386,7 @@ impl<'q> LiveCall<'q> {
             Outcome::Relay { attempt, fault } => match self.take_kept(attempt) {
                 Some(kept) => {
                     self.last_upstream = self.call.upstream_of(attempt);
-                    self.hedge_won = self.hedge == Some(attempt);
+                    self.hedge_won = self.hedges & bit(attempt) != 0;
                     Settled::Answer {
                         answer: kept.answer,
                         own_id_sent: kept.own_id_sent,
@@ -421,6 +442,7 @@ impl Drop for LiveCall<'_> {
             self.event(EngineEvent::ClientGone);
             self.let_engine_finish();
         }
+        self.worker.engine.borrow_mut().reclaim(&mut self.call);
     }
 }
 

@@ -1,13 +1,14 @@
 //! The levels of one shard, read off its parts for a scrape. It counts nothing and names no metric.
 
-use engine::index::ChainIndex;
+use engine::account::Tally;
+use engine::index::{AccountIndex, ChainIndex};
 use engine::method::MethodGroup;
 use engine::shard::UpstreamView;
 use engine::time::Instant;
 use mailbox::gossip::Port;
 use telemetry::{
-    BearingLevels, CacheLevels, ChainLevels, GossipLevels, PoolLevels, Recorder, RuntimeLevels,
-    UpstreamLevels,
+    AccountLevels, BearingLevels, CacheLevels, ChainLevels, GossipLevels, PeriodLevels, PoolLevels,
+    Recorder, RuntimeLevels, UpstreamLevels,
 };
 
 use super::snapshot::nanos;
@@ -25,6 +26,7 @@ impl Worker {
             set_bearing(&mut recorder, &view, batch);
         }
         drop(engine);
+        self.set_accounts(&mut recorder, now);
         for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
             let usage = upstream.pool.usage();
             recorder.set_pool(
@@ -83,6 +85,32 @@ impl Worker {
     }
 }
 
+impl Worker {
+    /// The accounts that the configuration names.
+    fn set_accounts(&self, recorder: &mut Recorder, now: Instant) {
+        let mut engine = self.engine.borrow_mut();
+        for (at, _) in (0_u16..).zip(&self.epoch.config.accounts) {
+            let Some(view) = engine.account(AccountIndex(at), now) else {
+                continue;
+            };
+            let period = |tally: Tally| PeriodLevels {
+                calls: tally.calls,
+                units: tally.units,
+            };
+            recorder.set_account(
+                usize::from(at),
+                &AccountLevels {
+                    today: period(view.today),
+                    this_month: period(view.this_month),
+                    second: view.second,
+                    room_permille: view.room_permille.into(),
+                    paid_pico: view.paid_pico,
+                },
+            );
+        }
+    }
+}
+
 /// How an upstream stands.
 fn set_view(recorder: &mut Recorder, view: &UpstreamView, now: Instant) {
     let (chain, upstream) = (view.chain.as_usize(), view.upstream.as_usize());
@@ -117,7 +145,7 @@ fn set_bearing(recorder: &mut Recorder, view: &UpstreamView, batch: Option<u32>)
             limit_in_flight: view.max_in_flight.unwrap_or(0).into(),
             limit_rate_millis: view.max_rate_millis.unwrap_or(0),
             saturated: view.saturated,
-            drained: false,
+            drained: view.drained,
             batch_calls: batch.unwrap_or(0).into(),
         },
     );

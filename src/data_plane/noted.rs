@@ -65,6 +65,7 @@ impl Worker {
             NoteKind::AttemptStarted { purpose, .. } => match purpose {
                 Purpose::First => (),
                 Purpose::Hedge => recorder.retried(chain, RetryKind::Hedge),
+                Purpose::Race => recorder.retried(chain, RetryKind::Race),
                 Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
                 Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
                 Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
@@ -72,6 +73,18 @@ impl Worker {
             NoteKind::RetryDenied { .. } => recorder.retry_denied(chain),
             NoteKind::HedgeDenied { .. } => recorder.hedge_ended(chain, HedgeOutcome::Denied),
             NoteKind::Banned { upstream, .. } => recorder.method_banned(chain, upstream.as_usize()),
+            NoteKind::RaceDenied { .. } => recorder.race_denied(chain),
+            NoteKind::Priced {
+                price_pico,
+                best_pico,
+                ..
+            } => recorder.priced(chain, price_pico, best_pico),
+            NoteKind::Spent {
+                upstream,
+                units,
+                price_pico,
+                ..
+            } => recorder.spent(chain, upstream.as_usize(), units.into(), price_pico),
             NoteKind::Shed { priority, .. } => recorder.call_shed(chain, priority as usize),
             NoteKind::Hopeless { .. } => recorder.call_hopeless(chain),
             NoteKind::AttemptFinished { .. }

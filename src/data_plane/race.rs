@@ -1,4 +1,4 @@
-//! The attempts of one call that are out at once: its own and, where the engine says so, one hedge. It sends, waits for
+//! The attempts of one call that are out at once: its own and, where the engine says so, a hedge or the others of a race. It sends, waits for
 //! whichever moves first, and gives up whom the engine gives up; what to do next is never decided here.
 //!
 //! Giving up is dropping the attempt's future: its connection is cut and never used again, its buffers go back.
@@ -12,7 +12,7 @@ use engine::fault::{Fault, FaultClass};
 use engine::index::AttemptId;
 
 use super::attempt::{Attempted, Begun, Dispatch, Streaming, send};
-use super::call::{LiveCall, MAX_OUT, Out, broken_fault, record_attempt};
+use super::call::{LiveCall, MAX_OUT, Out, bit, broken_fault, record_attempt};
 use super::upstream::body::HoldBudget;
 use super::upstream::judge::Judged;
 
@@ -25,13 +25,24 @@ enum GivenUp {
     Silent,
 }
 
-/// A hedge is rare: the place for it costs nothing until then.
-const fn no_hedge<F>(_: &Option<F>) -> Option<Pin<Box<F>>> {
-    None
+/// The attempts beside a call's own.
+type Beside<F> = [Option<Pin<Box<F>>>; MAX_OUT - 1];
+
+/// They are rare: the places for them cost nothing until then.
+const fn nobody_beside<F>(_: &Option<F>) -> Beside<F> {
+    [const { None }; MAX_OUT - 1]
+}
+
+/// Gives up the attempt at this place: the call's own is at the first.
+fn put_away<F>(mut own: Pin<&mut Option<F>>, beside: &mut Beside<F>, at: usize) {
+    match at.checked_sub(1).and_then(|at| beside.get_mut(at)) {
+        None => own.set(None),
+        Some(place) => *place = None,
+    }
 }
 
 impl LiveCall<'_> {
-    /// Makes an attempt, and hedges it if the engine says so; reports what comes of each. Returns when none is out any more, or
+    /// Makes an attempt, and others beside it if the engine says so; reports what comes of each. Returns when none is out any more, or
     /// with a long answer that began, whose end is reported by [`LiveCall::finish_long`]. The engine is asked meanwhile whenever
     /// it wants to be.
     pub(super) async fn race(
@@ -58,19 +69,47 @@ impl LiveCall<'_> {
         };
         // Made where it stays: it has a kilobyte or two.
         let mut own = pin!(Some(sending(dispatch, &out)));
-        let mut hedge = no_hedge(own.as_ref().get_ref());
-        self.out = [Some(out), None];
+        let mut beside = nobody_beside(own.as_ref().get_ref());
+        self.out = [const { None }; MAX_OUT];
+        if self.call.attempts_made() > usize::from(dispatch.attempt.0) + 1 {
+            // It is raced: the engine wants more than this one sent.
+            self.hear_engine();
+        }
+        if let Some(place) = self.out.first_mut() {
+            *place = Some(out);
+        }
         loop {
+            while let Some(at) = self.out.iter().position(Option::is_none)
+                && let Some(dispatch) = self.take_dispatch()
+            {
+                // Beside an attempt that is out only a hedge or a race's is made, or a dead connection's replacement.
+                if !dispatch.fresh {
+                    self.hedges |= bit(dispatch.attempt);
+                }
+                let Some(out) = self.goes_out(dispatch) else {
+                    self.report(dispatch.attempt, Err(broken_fault()));
+                    continue;
+                };
+                match at.checked_sub(1).and_then(|at| beside.get_mut(at)) {
+                    None => own.set(Some(sending(dispatch, &out))),
+                    Some(place) => *place = Some(Box::pin(sending(dispatch, &out))),
+                }
+                if let Some(place) = self.out.get_mut(at) {
+                    *place = Some(out);
+                }
+            }
             let either = poll_fn(|cx| {
                 if let Some(own) = own.as_mut().as_pin_mut()
                     && let Poll::Ready(attempted) = own.poll(cx)
                 {
                     return Poll::Ready((0, attempted));
                 }
-                if let Some(hedge) = &mut hedge
-                    && let Poll::Ready(attempted) = hedge.as_mut().poll(cx)
-                {
-                    return Poll::Ready((1, attempted));
+                for (at, other) in beside.iter_mut().enumerate() {
+                    if let Some(other) = other
+                        && let Poll::Ready(attempted) = other.as_mut().poll(cx)
+                    {
+                        return Poll::Ready((at + 1, attempted));
+                    }
                 }
                 Poll::Pending
             });
@@ -81,11 +120,7 @@ impl LiveCall<'_> {
             };
             let given_up = match moved {
                 Ok((at, attempted)) => {
-                    if at == 0 {
-                        own.set(None);
-                    } else {
-                        hedge = None;
-                    }
+                    put_away(own.as_mut(), &mut beside, at);
                     if let Some(begun) = self.take_attempted(at, attempted) {
                         return Some(begun);
                     }
@@ -93,16 +128,12 @@ impl LiveCall<'_> {
                 }
                 Err(rt::Elapsed) => {
                     let late = self.first_late();
-                    match late {
-                        Some(0) => own.set(None),
-                        Some(_) => hedge = None,
-                        None => {
-                            self.tell_first_bytes();
-                            self.on_time();
-                        }
-                    }
                     if let Some(at) = late {
+                        put_away(own.as_mut(), &mut beside, at);
                         self.take_late(at);
+                    } else {
+                        self.tell_first_bytes();
+                        self.on_time();
                     }
                     GivenUp::Silent
                 }
@@ -112,34 +143,10 @@ impl LiveCall<'_> {
             }
             self.hear_engine();
             while let Some(at) = self.take_cancelled(given_up) {
-                if at == 0 {
-                    own.set(None);
-                } else {
-                    hedge = None;
-                }
+                put_away(own.as_mut(), &mut beside, at);
             }
             if self.nobody_is_out() {
                 return None;
-            }
-            while let Some(at) = self.out.iter().position(Option::is_none)
-                && let Some(dispatch) = self.take_dispatch()
-            {
-                // Beside an attempt that is out only a hedge is made, or a dead connection's replacement.
-                if !dispatch.fresh {
-                    self.hedge = Some(dispatch.attempt);
-                }
-                let Some(out) = self.goes_out(dispatch) else {
-                    self.report(dispatch.attempt, Err(broken_fault()));
-                    continue;
-                };
-                if at == 0 {
-                    own.set(Some(sending(dispatch, &out)));
-                } else {
-                    hedge = Some(Box::pin(sending(dispatch, &out)));
-                }
-                if let Some(place) = self.out.get_mut(at) {
-                    *place = Some(out);
-                }
             }
         }
     }

@@ -354,8 +354,11 @@ impl Worker {
 
     /// Drains an upstream, or takes it back.
     pub fn set_drained(&self, chain: ChainIndex, upstream: UpstreamIndex, drained: bool) {
-        // The engine learns of it with the branch that has it.
-        let _ = (chain, upstream, drained);
+        self.engine
+            .borrow_mut()
+            .set_drained(chain, upstream, drained);
+        let name = self.upstream(chain, upstream).map_or("", |u| &u.name);
+        tracing::info!(upstream = name, drained, "drained by an operator");
     }
 
     /// New addresses of upstreams.

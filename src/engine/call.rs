@@ -9,8 +9,8 @@ use crate::block::Height;
 use crate::breaker;
 use crate::fault::Fault;
 use crate::index::{
-    AttemptId, CallId, ChainIndex, PolicyIndex, RegionIndex, StrategyIndex, UpstreamIndex,
-    UpstreamSet,
+    AccountIndex, AttemptId, CallId, ChainIndex, PolicyIndex, RegionIndex, StrategyIndex,
+    UpstreamIndex, UpstreamSet,
 };
 use crate::method::{Effect, MethodId};
 use crate::protocol::ProtocolSet;
@@ -128,8 +128,8 @@ pub enum Event {
 
 /// What the driver must do.
 ///
-/// Two attempts of a call may be out at once where its policy hedges: both are sent, each on a connection of its own, and the events of either
-/// are reported as they come, in any order. The engine decides which of them is the answer; bytes of an answer may go to the client only
+/// Up to [`MAX_LIVE_ATTEMPTS`] of a call may be out at once where its policy hedges or its strategy races: each is sent on a connection of its own,
+/// and their events are reported as they come, in any order. The engine decides which of them is the answer; bytes of an answer may go to the client only
 /// after `Committed` was reported for it and no `Cancel` of it came in return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -181,10 +181,11 @@ pub enum Outcome {
     },
 }
 
-/// The most attempts that one call can ever make: the policy's, one for a connection that had died, and a hedge.
-pub const MAX_CALL_ATTEMPTS: usize = crate::config::MAX_ATTEMPTS as usize + 2;
-/// The most that are out at once.
-pub const MAX_LIVE_ATTEMPTS: usize = 2;
+/// The most that are out at once: a call and its hedge, or the attempts of a race.
+pub const MAX_LIVE_ATTEMPTS: usize = 3;
+/// The most attempts that one call can ever make: the policy's, one for a connection that had died, and those beside the first.
+pub const MAX_CALL_ATTEMPTS: usize =
+    crate::config::MAX_ATTEMPTS as usize + 1 + (MAX_LIVE_ATTEMPTS - 1);
 
 /// One call. Made by [`Shard::begin`](crate::shard::Shard::begin), driven to [`Action::Complete`], then dropped.
 ///
@@ -221,9 +222,9 @@ pub struct Call {
     first_attempt: Option<Attempt>,
     later_attempts: Vec<Attempt>,
     /// Attempts that the driver has not been told to send yet, a bit each.
-    to_dispatch: u8,
+    to_dispatch: u16,
     /// Attempts that the driver has not been told to give up yet, a bit each.
-    to_cancel: u8,
+    to_cancel: u16,
     /// How it ended, until the driver has been told.
     outcome: Option<Outcome>,
 }
@@ -269,13 +270,16 @@ pub(crate) struct Attempt {
     pub(crate) expected_us: u32,
     /// How long one took when one last came, in microseconds: how long nobody's answering is no silence yet.
     pub(crate) usual_us: u32,
+    /// Whose limits it uses up, and by how many compute units.
+    pub(crate) account: Option<AccountIndex>,
+    pub(crate) units: u32,
 }
 
 // The bits of `to_dispatch` and `to_cancel` are enough.
-const _: () = assert!(MAX_CALL_ATTEMPTS <= 8);
+const _: () = assert!(MAX_CALL_ATTEMPTS <= 16);
 
-const fn bit(id: AttemptId) -> u8 {
-    1_u8.wrapping_shl(id.0 as u32)
+const fn bit(id: AttemptId) -> u16 {
+    1_u16.wrapping_shl(id.0 as u32)
 }
 
 impl Attempt {
@@ -381,6 +385,23 @@ impl Call {
             0 => self.first_attempt.as_ref(),
             position => self.later_attempts.get(position - 1),
         }
+    }
+
+    /// Gives room for later attempts to a call that has had one.
+    pub(crate) fn take_room(&mut self, spare: &mut Vec<Vec<Attempt>>) {
+        if self.first_attempt.is_some()
+            && self.later_attempts.capacity() == 0
+            && let Some(room) = spare.pop()
+        {
+            self.later_attempts = room;
+        }
+    }
+
+    /// Its room for later attempts, emptied, if it has any.
+    pub(crate) fn give_room(&mut self) -> Option<Vec<Attempt>> {
+        let mut room = core::mem::take(&mut self.later_attempts);
+        room.clear();
+        (room.capacity() > 0).then_some(room)
     }
 
     /// Files an attempt under the next ordinal; `None` where the call has made all that it ever can.

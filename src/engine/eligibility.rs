@@ -135,13 +135,10 @@ impl LeftOut {
         LeftOutBy::ALL.get(number.checked_sub(1)?).copied()
     }
 
-    /// Everyone who was left out, with the reason, by reason.
+    /// Everyone who was left out, with the reason, by upstream.
     pub fn iter(&self) -> impl Iterator<Item = (UpstreamIndex, LeftOutBy)> + '_ {
-        LeftOutBy::ALL.into_iter().flat_map(|reason| {
-            self.by(reason)
-                .iter()
-                .map(move |upstream| (upstream, reason))
-        })
+        let all = self.all().iter();
+        all.filter_map(|upstream| Some((upstream, self.reason(upstream)?)))
     }
 
     /// This one, which is under no reason yet, for this reason.

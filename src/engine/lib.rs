@@ -24,6 +24,7 @@ pub mod chain;
 pub mod config;
 pub mod dialect;
 pub mod fault;
+pub mod hysteresis;
 pub mod index;
 pub mod method;
 pub mod note;
@@ -32,6 +33,7 @@ pub mod rng;
 pub mod time;
 
 // ── policies ──
+pub mod account;
 pub mod ban;
 pub mod breaker;
 pub mod cache;

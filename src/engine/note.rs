@@ -226,6 +226,34 @@ pub enum NoteKind {
         /// For which call.
         call: CallId,
     },
+    /// An attempt beyond the first of a race would have been sent, but they have had their share of the calls. At most once a call.
+    RaceDenied {
+        /// For which call.
+        call: CallId,
+    },
+    /// A choice was made by price.
+    Priced {
+        /// For which call.
+        call: CallId,
+        /// What the chosen upstream asks for it now, in 10⁻¹² of the currency.
+        price_pico: u64,
+        /// What the upstream asks that the leaderboard would have put first. What is above `price_pico` is saved; where the cheap ones do
+        /// not meet the objective it may be below.
+        best_pico: u64,
+    },
+    /// An attempt that was sent has ended, and was spent.
+    Spent {
+        /// Of which call.
+        call: CallId,
+        /// Where.
+        upstream: UpstreamIndex,
+        /// Of whose limits.
+        account: AccountIndex,
+        /// How many compute units.
+        units: u32,
+        /// What it cost beyond what is included, in 10⁻¹² of the currency.
+        price_pico: u64,
+    },
     /// An upstream fell behind the best head by more than the limit, or caught up.
     Lagging {
         /// Which.
@@ -268,6 +296,8 @@ pub enum Purpose {
     /// Beside the first attempt, which has waited unusually long: whichever answers well first is the call's answer. Drawn from the
     /// policy's share of hedges ([`crate::hedge`]), not from the retry budget. At most one a call.
     Hedge,
+    /// Beside the first attempt, from the start: the strategy races. Drawn from the strategy's share, not from the retry budget.
+    Race,
 }
 
 impl Purpose {
@@ -280,6 +310,7 @@ impl Purpose {
             Self::Reroute => "reroute",
             Self::Fresh => "fresh",
             Self::Hedge => "hedge",
+            Self::Race => "race",
         }
     }
 }

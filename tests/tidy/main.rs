@@ -143,7 +143,9 @@ fn the_planes_do_not_know_each_other() {
 
 #[test]
 fn the_policies_of_the_engine_do_not_import_each_other() {
-    let policies = ["strategy", "score", "breaker", "retry", "throttle", "head"];
+    let policies = [
+        "account", "strategy", "score", "breaker", "retry", "throttle", "head",
+    ];
     let mut broken = Vec::new();
     for policy in policies {
         let others: Vec<_> = policies

@@ -15,8 +15,9 @@ pub(crate) use outbox::{Key, Outbox};
 
 use core::time::Duration;
 
+use crate::account::Report;
 use crate::head::HeadKind;
-use crate::index::{ChainIndex, UpstreamIndex};
+use crate::index::{AccountIndex, ChainIndex, UpstreamIndex};
 use crate::learned::Learned;
 use crate::method::{MethodGroup, MethodId};
 use crate::quarantine::Cause;
@@ -81,6 +82,15 @@ pub enum News {
         /// When its ramp begins.
         until: Instant,
     },
+    /// What a shard has spent of an account. Each shard's own count only grows within a period, so of two the larger counts.
+    Spend {
+        /// Whose count it is: its number among the shards.
+        shard: u16,
+        /// Of which account.
+        account: AccountIndex,
+        /// How much.
+        report: Report,
+    },
     /// How an upstream stands, for a shard that knows little of it.
     Score {
         /// Of which chain.
@@ -131,10 +141,11 @@ pub enum News {
 }
 
 impl News {
-    /// The chain that it is about.
+    /// The chain that it is about; `None` for what is about the process.
     #[must_use]
-    pub const fn chain(&self) -> ChainIndex {
+    pub const fn chain(&self) -> Option<ChainIndex> {
         match *self {
+            Self::Spend { .. } => None,
             Self::Head { chain, .. }
             | Self::Agreed { chain, .. }
             | Self::Breaker { chain, .. }
@@ -142,7 +153,7 @@ impl News {
             | Self::Score { chain, .. }
             | Self::Quarantine { chain, .. }
             | Self::Ban { chain, .. }
-            | Self::Learned { chain, .. } => chain,
+            | Self::Learned { chain, .. } => Some(chain),
         }
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::head::HeadKind;
-use crate::index::{ChainIndex, UpstreamIndex, UpstreamSet};
+use crate::index::{AccountIndex, ChainIndex, UpstreamIndex, UpstreamSet};
 use crate::time::Instant;
 
 /// How an upstream stands is told so often at most.
@@ -24,6 +24,8 @@ pub enum Key {
     Breaker(ChainIndex, UpstreamIndex),
     /// How an upstream stands.
     Score(ChainIndex, UpstreamIndex),
+    /// What was spent of an account.
+    Spend(AccountIndex),
 }
 
 #[derive(Debug, Default)]
@@ -43,12 +45,16 @@ pub struct Outbox {
     chains: Vec<Waiting>,
     /// The first chain that may have a mark.
     first: usize,
+    /// By account: whether it has a mark, and when it was marked last.
+    spends: Vec<(bool, Instant)>,
+    /// How many accounts have one.
+    spends_waiting: usize,
     superseded: u64,
 }
 
 impl Outbox {
-    /// An empty one for chains of so many upstreams each.
-    pub fn new(upstreams: impl Iterator<Item = usize>) -> Self {
+    /// An empty one for chains of so many upstreams each, and so many accounts.
+    pub fn new(upstreams: impl Iterator<Item = usize>, accounts: usize) -> Self {
         let chains: Vec<Waiting> = upstreams
             .map(|count| Waiting {
                 score_from: alloc::vec![Instant::ZERO; count],
@@ -58,8 +64,35 @@ impl Outbox {
         Self {
             first: chains.len(),
             chains,
+            spends: alloc::vec![(false, Instant::ZERO); accounts],
+            spends_waiting: 0,
             superseded: 0,
         }
+    }
+
+    /// Something was spent of an account; told no more often than every so long.
+    pub fn mark_spend(&mut self, account: AccountIndex, now: Instant, every: Duration) {
+        let Some((waits, marked)) = self.spends.get_mut(account.as_usize()) else {
+            return;
+        };
+        let is_first = *marked == Instant::ZERO;
+        if !is_first && now < *marked + every {
+            return;
+        }
+        *marked = now.max(Instant(1));
+        if core::mem::replace(waits, true) {
+            self.superseded += 1;
+        } else {
+            self.spends_waiting += 1;
+        }
+    }
+
+    fn take_spend(&mut self) -> Option<Key> {
+        let position = self.spends.iter().position(|(waits, _)| *waits)?;
+        let (waits, _) = self.spends.get_mut(position)?;
+        *waits = false;
+        self.spends_waiting -= 1;
+        Some(Key::Spend(AccountIndex(position as u16)))
     }
 
     /// There is something new about this.
@@ -70,6 +103,7 @@ impl Outbox {
             | Key::HoldOff(chain, _)
             | Key::Breaker(chain, _)
             | Key::Score(chain, _) => chain.as_usize(),
+            Key::Spend(account) => return self.mark_spend(account, Instant::ZERO, Duration::ZERO),
         };
         let Some(waiting) = self.chains.get_mut(chain) else {
             return;
@@ -98,6 +132,9 @@ impl Outbox {
             }
             self.first += 1;
         }
+        if self.spends_waiting > 0 {
+            return self.take_spend();
+        }
         None
     }
 
@@ -119,6 +156,7 @@ impl Waiting {
             Key::HoldOff(_, upstream) => (&mut self.hold_offs, upstream),
             Key::Breaker(_, upstream) => (&mut self.breakers, upstream),
             Key::Score(_, upstream) => (&mut self.scores, upstream),
+            Key::Spend(_) => return false,
         };
         let was_there = set.contains(upstream);
         set.insert(upstream);

@@ -264,7 +264,7 @@ fn a_stranger_to_an_upstream_takes_anothers_word_while_it_is_fresh() {
 
 #[test]
 fn how_an_upstream_stands_is_told_four_times_a_second_at_most() {
-    let mut outbox = Outbox::new([2_usize, 1].into_iter());
+    let mut outbox = Outbox::new([2_usize, 1].into_iter(), 0);
     let mut told = 0;
     for at in 0..1_000 {
         outbox.mark_score(ChainIndex(1), A, ms(at));
@@ -278,7 +278,7 @@ fn how_an_upstream_stands_is_told_four_times_a_second_at_most() {
 
 #[test]
 fn what_does_not_exist_is_ignored() {
-    let mut outbox = Outbox::new([1_usize].into_iter());
+    let mut outbox = Outbox::new([1_usize].into_iter(), 0);
     outbox.mark(Key::Agreed(ChainIndex(3)));
     outbox.mark_score(ChainIndex(0), UpstreamIndex(9), ms(1));
     assert_eq!(outbox.take(), None);

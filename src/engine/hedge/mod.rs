@@ -18,23 +18,33 @@
 //! **How many.** Within any ten seconds, hedges are at most `max_extra` of the calls that got a first attempt under the policy on this
 //! shard, and one: counted when they are sent, and not before they could be.
 //!
+//! Where upstreams count in compute units the hedges' units are held to the same share of the calls' units, so that hedges are not all
+//! made of the dear calls.
+//!
+//! **Races.** A strategy may send a call to several upstreams from the start ([`Race`](crate::strategy::Race)). The same calls may be raced that may be
+//! hedged, to the same upstreams: each of another provider than those before it, eligible and plainly well. Nothing is raced where the first
+//! attempt finds out whether its upstream has come back, or goes to the least bad. How many extra attempts there may be the strategy says; they are
+//! counted like hedges, but apart. A call that was raced is not hedged as well.
+//!
 //! **What comes of them.** The first good answer, or a node's own final error, ends the call, and the other attempt is cancelled. That is
 //! nobody's failure: breakers, hold-offs and health hear nothing of it. But an attempt that was outrun has taken at least as long as it was
 //! waited for, which the latency estimate and the quantile are told, so that an upstream which hangs loses its share although none of its
 //! calls ever fails. If one of the two fails, the other goes on; if both do, retries go on from there, and the hedge has not used
 //! up any.
 
+mod extra;
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::config::{HedgeConfig, MethodPolicy, RetryBudgetConfig, UpstreamConfig};
-use crate::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
+use crate::config::{HedgeConfig, MethodPolicy, UpstreamConfig};
+use crate::index::{PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::{self, Effect, MethodId};
-use crate::retry::{Budget, WINDOW_S};
 use crate::time::Instant;
+
+use extra::Extra;
 
 /// Within the window one hedge more than the share allows, so that a quiet shard hedges at all.
 pub const ALLOWANCE: u32 = 1;
@@ -57,13 +67,24 @@ pub struct Hedges {
     /// By upstream: those of other providers.
     strangers: Box<[UpstreamSet]>,
     /// By policy; `None` for one that does not hedge.
-    budgets: Box<[Option<Budget>]>,
+    budgets: Box<[Option<Extra>]>,
+    /// By strategy; `None` for one that does not race.
+    races: Box<[Option<Extra>]>,
 }
 
 impl Hedges {
-    /// No call was made yet. Policies whose limits do not hold do not hedge.
+    /// No call was made yet. Policies whose limits do not hold do not hedge. `races` is, by strategy, how many attempts beyond the first may be made
+    /// for a thousand calls, where it races.
     #[must_use]
-    pub fn new(upstreams: &[UpstreamConfig], policies: &[MethodPolicy]) -> Self {
+    pub fn new(
+        upstreams: &[UpstreamConfig],
+        policies: &[MethodPolicy],
+        races: impl Iterator<Item = Option<u32>>,
+    ) -> Self {
+        let in_units = upstreams.iter().any(|upstream| {
+            let price = &upstream.price;
+            price.units != 1 || !price.method_units.is_empty()
+        });
         let strangers_of = |one: &UpstreamConfig| {
             let mut set = UpstreamSet::EMPTY;
             for (position, other) in upstreams.iter().enumerate() {
@@ -75,15 +96,15 @@ impl Hedges {
         };
         let budget_of = |policy: &MethodPolicy| {
             policy.hedge.map(|hedge| {
-                Budget::new(RetryBudgetConfig {
-                    permille_of_calls: hedge.max_extra_permille.min(HedgeConfig::MAX_EXTRA),
-                    min_millis_per_second: ALLOWANCE * 1_000 / WINDOW_S as u32,
-                })
+                let share = hedge.max_extra_permille.min(HedgeConfig::MAX_EXTRA);
+                Extra::new(share, in_units)
             })
         };
+        let race = |share: Option<u32>| share.map(|share| Extra::new(share, in_units));
         Self {
             strangers: upstreams.iter().map(strangers_of).collect(),
             budgets: policies.iter().map(budget_of).collect(),
+            races: races.map(race).collect(),
         }
     }
 
@@ -94,17 +115,39 @@ impl Hedges {
         set.copied().unwrap_or_default()
     }
 
-    /// A call under this policy got its first attempt.
-    pub fn count_call(&mut self, policy: PolicyIndex, now: Instant) {
+    /// A call under this policy, of so many compute units, got its first attempt.
+    pub fn count_call(&mut self, policy: PolicyIndex, units: u32, now: Instant) {
         if let Some(budget) = self.budget(policy) {
-            budget.count_call(now);
+            budget.count(units, now);
         }
     }
 
-    /// Takes one hedge out of the policy's share, if it has one.
-    pub fn take(&mut self, policy: PolicyIndex, now: Instant) -> bool {
+    /// Takes one hedge of so many units out of the policy's share, if it has one.
+    pub fn take(&mut self, policy: PolicyIndex, units: u32, now: Instant) -> bool {
         self.budget(policy)
-            .is_some_and(|budget| budget.take(now, 1))
+            .is_some_and(|budget| budget.take(units, now))
+    }
+
+    /// A call that this strategy may race, of so many compute units, got its first attempt.
+    pub fn count_raced(&mut self, strategy: StrategyIndex, units: u32, now: Instant) {
+        if let Some(Some(budget)) = self.races.get_mut(strategy.as_usize()) {
+            budget.count(units, now);
+        }
+    }
+
+    /// Takes one extra attempt of so many units out of the strategy's share, if it has one.
+    pub fn take_raced(&mut self, strategy: StrategyIndex, units: u32, now: Instant) -> bool {
+        match self.races.get_mut(strategy.as_usize()) {
+            Some(Some(budget)) => budget.take(units, now),
+            _ => false,
+        }
+    }
+
+    /// How many extra attempts the strategy has left now; `None` for one that does not race.
+    #[must_use]
+    pub fn races_left(&self, strategy: StrategyIndex, now: Instant) -> Option<u32> {
+        let budget = self.races.get(strategy.as_usize())?.as_ref()?;
+        Some(budget.left(now))
     }
 
     /// How many hedges the policy has left now; `None` for one that does not hedge.
@@ -114,7 +157,7 @@ impl Hedges {
         Some(budget.left(now))
     }
 
-    fn budget(&mut self, policy: PolicyIndex) -> Option<&mut Budget> {
+    fn budget(&mut self, policy: PolicyIndex) -> Option<&mut Extra> {
         let position = self.position(policy);
         self.budgets.get_mut(position)?.as_mut()
     }

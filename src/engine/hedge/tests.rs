@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::index::ProviderIndex;
 use crate::method::{all, lookup};
+use crate::retry::WINDOW_S;
 
 const FIRST: PolicyIndex = PolicyIndex(0);
 const SECOND: PolicyIndex = PolicyIndex(1);
@@ -29,7 +30,7 @@ fn hedges(providers: &[u16], policies: &[MethodPolicy]) -> Hedges {
             ..UpstreamConfig::default()
         })
         .collect();
-    Hedges::new(&upstreams, policies)
+    Hedges::new(&upstreams, policies, core::iter::empty())
 }
 
 fn millis(millis: u64) -> Instant {
@@ -47,24 +48,24 @@ fn a_stranger_is_of_another_provider() {
 #[test]
 fn one_is_allowed_before_any_call_and_then_a_share() {
     let mut hedges = hedges(&[0, 1], &[policy(50)]);
-    assert!(hedges.take(FIRST, millis(0)));
-    assert!(!hedges.take(FIRST, millis(0)));
+    assert!(hedges.take(FIRST, 1, millis(0)));
+    assert!(!hedges.take(FIRST, 1, millis(0)));
     for _ in 0..19 {
-        hedges.count_call(FIRST, millis(0));
+        hedges.count_call(FIRST, 1, millis(0));
     }
-    assert!(!hedges.take(FIRST, millis(0)), "19 calls are not 20");
-    hedges.count_call(FIRST, millis(0));
+    assert!(!hedges.take(FIRST, 1, millis(0)), "19 calls are not 20");
+    hedges.count_call(FIRST, 1, millis(0));
     assert_eq!(hedges.left(FIRST, millis(0)), Some(1));
-    assert!(hedges.take(FIRST, millis(0)));
-    assert!(!hedges.take(FIRST, millis(0)));
+    assert!(hedges.take(FIRST, 1, millis(0)));
+    assert!(!hedges.take(FIRST, 1, millis(0)));
 }
 
 #[test]
 fn at_the_most_every_call_is_hedged_once() {
     let mut hedges = hedges(&[0, 1], &[policy(HedgeConfig::MAX_EXTRA)]);
     for _ in 0..100 {
-        hedges.count_call(FIRST, millis(0));
-        assert!(hedges.take(FIRST, millis(0)));
+        hedges.count_call(FIRST, 1, millis(0));
+        assert!(hedges.take(FIRST, 1, millis(0)));
     }
     assert_eq!(hedges.left(FIRST, millis(0)), Some(ALLOWANCE));
 }
@@ -73,16 +74,16 @@ fn at_the_most_every_call_is_hedged_once() {
 fn each_policy_has_its_own_share_and_one_without_has_none() {
     let mut hedges = hedges(&[0, 1], &[policy(50), MethodPolicy::default()]);
     assert_eq!(hedges.left(SECOND, millis(0)), None);
-    hedges.count_call(SECOND, millis(0));
-    assert!(!hedges.take(SECOND, millis(0)));
+    hedges.count_call(SECOND, 1, millis(0));
+    assert!(!hedges.take(SECOND, 1, millis(0)));
     assert_eq!(
         hedges.left(PolicyIndex(7), millis(0)),
         Some(1),
         "one that does not exist is the default"
     );
     let mut none = self::hedges(&[0, 1], &[]);
-    none.count_call(FIRST, millis(0));
-    assert!(!none.take(FIRST, millis(0)));
+    none.count_call(FIRST, 1, millis(0));
+    assert!(!none.take(FIRST, 1, millis(0)));
 }
 
 #[test]
@@ -119,9 +120,9 @@ proptest! {
         for (gap, is_call) in steps {
             now += gap;
             if is_call {
-                hedges.count_call(FIRST, millis(now));
+                hedges.count_call(FIRST, 1, millis(now));
                 calls.push(now / 1_000);
-            } else if hedges.take(FIRST, millis(now)) {
+            } else if hedges.take(FIRST, 1, millis(now)) {
                 taken.push(now / 1_000);
                 let recent = |seconds: &[u64]| {
                     let of_window = seconds.iter().rev();

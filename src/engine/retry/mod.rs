@@ -56,8 +56,28 @@ impl Budget {
 
     /// A call began.
     pub fn count_call(&mut self, now: Instant) {
+        self.count(now, 1);
+    }
+
+    /// So many calls began, or calls of so many units.
+    pub fn count(&mut self, now: Instant, amount: u32) {
         if let Some(part) = self.part(now) {
-            part.calls = part.calls.saturating_add(1);
+            part.calls = part.calls.saturating_add(amount);
+        }
+    }
+
+    /// Was nothing taken within the window?
+    #[must_use]
+    pub fn is_untouched(&self, now: Instant) -> bool {
+        let oldest = number(now).saturating_sub(WINDOW_S - 1);
+        let mut parts = self.parts.iter().filter(|part| part.number >= oldest);
+        parts.all(|part| part.retries == 0)
+    }
+
+    /// Takes so much, whether there is so much or not.
+    pub fn overdraw(&mut self, now: Instant, cost: u32) {
+        if let Some(part) = self.part(now) {
+            part.retries = part.retries.saturating_add(cost);
         }
     }
 

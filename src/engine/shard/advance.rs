@@ -27,7 +27,7 @@ impl Shard {
         match self.choose(call, true, now) {
             Ok(choice) => {
                 self.dispatch_choice(call, &choice, Purpose::First, now);
-                self.arm(call, now);
+                self.arm(call, choice.least_bad.is_some(), now);
             }
             Err(left_out) => self.reject(call, &left_out, now),
         }
@@ -157,6 +157,7 @@ impl Shard {
     }
 
     fn choose(&mut self, call: &Call, any: bool, now: Instant) -> Result<Choice, LeftOut> {
+        self.survey(call, now);
         let chain = self.chains.get_mut(call.request.chain.as_usize());
         chain.map_or(Err(LeftOut::default()), |chain| {
             chain.choose(call, any, now)
@@ -183,7 +184,8 @@ impl Shard {
                 least_bad: choice.least_bad,
             },
         );
-        self.dispatch(call, choice.upstream, purpose, choice.has_others(), now);
+        self.note_saving(call, now);
+        self.dispatch(call, choice.upstream, purpose, choice.has_others, now);
     }
 
     pub(super) fn dispatch(
@@ -198,6 +200,7 @@ impl Shard {
         let Some(state) = self.chains.get_mut(chain.as_usize()) else {
             return;
         };
+        let has_tariffs = state.has_tariffs();
         let estimate = state.board.estimate(index, method, now);
         let micros = |us: u64| u32::try_from(us).unwrap_or(u32::MAX);
         let usual = Duration::from_micros(estimate.usual_us);
@@ -208,6 +211,12 @@ impl Shard {
         let permits = state.admit(index, method, now, &mut |kind| {
             self.notes.push(now, chain, kind)
         });
+        let reserved = if has_tariffs {
+            self.reserve(chain, index, method, now)
+        } else {
+            None
+        };
+        let (account, units) = reserved.unzip();
         let is_last = !has_others || call.attempts_made() + 1 >= call.attempts_allowed;
         let left = call.deadline.saturating_duration_since(now);
         // An effect that may not be repeated gains nothing from time kept back.
@@ -231,7 +240,10 @@ impl Shard {
             quarantined: permits.quarantined,
             expected_us: micros(estimate.latency_us),
             usual_us: micros(estimate.usual_us),
+            account,
+            units: units.unwrap_or(0),
         };
+        call.take_room(&mut self.spare);
         // Attempts were counted before this was called, so there is room.
         let Some(id) = call.add_attempt(attempt) else {
             return;
@@ -262,14 +274,19 @@ impl Shard {
             },
         );
         let held = left_out.by(LeftOutBy::HoldOff);
+        let spent = left_out.by(LeftOutBy::Quota);
         let known = self
             .chain(call.request.chain)
             .map_or(0, |chain| chain.upstreams.len());
         // Whoever could be asked is not asked this method; that a path names one upstream leaves out the others.
-        let excluded = left_out.by(LeftOutBy::Excluded);
+        let excluded = left_out
+            .by(LeftOutBy::Excluded)
+            .or(left_out.by(LeftOutBy::Protocol));
         let pinned_out = left_out.by(LeftOutBy::Pinned);
         let fault = if !held.is_empty() {
             Fault::unsent(FaultClass::RateLimited, "all_held_off")
+        } else if !spent.is_empty() {
+            Fault::unsent(FaultClass::RateLimited, "quota_spent")
         } else if !excluded.is_empty() && excluded.or(pinned_out) == UpstreamSet::first(known) {
             Fault::unsent(FaultClass::UnsupportedMethod, "excluded_everywhere")
         } else {
@@ -316,20 +333,24 @@ impl Shard {
         }
     }
 
-    /// A throttle that the client is told of says when to come back: when the first of the held-off upstreams does.
-    fn with_return(&self, call: &Call, fault: Fault, now: Instant) -> Fault {
+    /// A throttle that the client is told of says when to come back: when the first of the held-off upstreams does, or the first account
+    /// may spend again.
+    fn with_return(&mut self, call: &Call, fault: Fault, now: Instant) -> Fault {
         if !matches!(
             fault.class,
             FaultClass::RateLimited | FaultClass::QuotaBilling
         ) {
             return fault;
         }
-        let chain = self.chain(call.request.chain);
-        let earliest = chain.and_then(|chain| {
-            let all = UpstreamSet::first(chain.upstreams.len()).minus(call.request.excluded);
-            let wanted = call.request.pinned.map_or(all, UpstreamSet::only);
-            chain.earliest_return(wanted)
-        });
+        let request = &call.request;
+        let Some(chain) = self.chain(request.chain) else {
+            return fault;
+        };
+        let all = chain.all.minus(request.excluded);
+        let wanted = request.pinned.map_or(all, UpstreamSet::only);
+        let returns = chain.earliest_return(wanted.minus(chain.spent));
+        let funds = self.earliest_funds(request.chain, wanted, request.method, now);
+        let earliest = returns.into_iter().chain(funds).min();
         fault.with_hold_off(
             earliest.map_or(fault.hold_off, |at| Some(at.saturating_duration_since(now))),
         )

@@ -9,16 +9,19 @@ use crate::chain::ChainId;
 use crate::config::{ChainConfig, MethodPolicy, UpstreamConfig};
 use crate::head::{HeadKind, Heads, Reported};
 use crate::hedge::Hedges;
-use crate::index::{PolicyIndex, UpstreamIndex, UpstreamSet};
+use crate::index::{PolicyIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::method::MethodId;
 use crate::note::NoteKind;
 use crate::quarantine::{Cause, Quarantine};
 use crate::rng::Rng;
 use crate::score::Board;
 use crate::shard::ProbeResult;
-use crate::strategy::{Candidate, Strategy};
+use crate::strategy::{Candidate, Cap, Needs, Offer, Race, Strategy, StrategySpec};
 use crate::throttle::{self, Throttle};
 use crate::time::Instant;
+
+use super::regions::Geo;
+use super::spend::{Saving, Tariff};
 
 /// One upstream of a chain.
 #[derive(Debug)]
@@ -32,17 +35,61 @@ pub(super) struct Upstream {
     pub(super) heard: Instant,
 }
 
+/// A strategy, what it wants to know, and what bounds it.
+#[derive(Debug)]
+pub(super) struct Ranker {
+    pub(super) strategy: Box<dyn Strategy>,
+    pub(super) needs: Needs,
+    pub(super) race: Option<Race>,
+    pub(super) cap: Option<Cap>,
+}
+
+impl Ranker {
+    fn new(spec: &StrategySpec, upstreams: &[UpstreamConfig]) -> Self {
+        let strategy = spec.build();
+        let cap = spec.max_share().map(|share| {
+            let providers = upstreams.iter().map(|upstream| upstream.provider);
+            Cap::new(share, providers)
+        });
+        Self {
+            needs: strategy.needs(),
+            race: strategy.race(),
+            cap,
+            strategy,
+        }
+    }
+}
+
 /// One chain.
 #[derive(Debug)]
 pub(super) struct Chain {
     chain_id: Option<ChainId>,
     policies: Vec<MethodPolicy>,
     pub(super) upstreams: Vec<Upstream>,
-    pub(super) strategies: Vec<Box<dyn Strategy>>,
+    pub(super) rankers: Vec<Ranker>,
+    /// Does any of its strategies race?
+    pub(super) races: bool,
+    pub(super) geo: Option<Geo>,
+    /// By upstream; empty where neither prices nor limits matter.
+    pub(super) tariffs: Box<[Tariff]>,
+    /// By upstream, as of the last survey; as long as the tariffs.
+    pub(super) offers: Box<[Offer]>,
+    /// What the last choice saved, until it is noted.
+    pub(super) saving: Option<Saving>,
+    /// By upstream: the names for consistent hashing.
+    pub(super) identities: Box<[u64]>,
     pub(super) board: Board,
     pub(super) hedges: Hedges,
     pub(super) heads: Heads,
+    /// All of its upstreams.
+    pub(super) all: UpstreamSet,
     pub(super) reachable: UpstreamSet,
+    /// An operator wants no more calls to go there.
+    pub(super) drained: UpstreamSet,
+    /// Their accounts have spent what they may, as of the last survey.
+    pub(super) spent: UpstreamSet,
+    /// By method: who is never sent it.
+    denied: Box<[UpstreamSet]>,
     /// Reused for every ranking.
     pub(super) candidates: Vec<Candidate>,
     /// The strategies' draws, apart from all others.
@@ -58,19 +105,35 @@ pub(super) struct Permits {
 }
 
 impl Chain {
-    pub(super) fn new(mut config: ChainConfig, rng: Rng) -> Self {
-        if config.check().is_err() {
-            config.upstreams.clear();
-        }
+    /// The configuration was checked, or has no upstream.
+    pub(super) fn new(config: ChainConfig, tariffs: Box<[Tariff]>, rng: Rng) -> Self {
         let count = config.upstreams.len();
+        let specs = config.strategies.iter();
+        let rankers: Vec<_> = specs
+            .map(|spec| Ranker::new(spec, &config.upstreams))
+            .collect();
+        let races = rankers.iter().map(|ranker| ranker.race);
+        let extra = races
+            .clone()
+            .map(|race| race.map(|race| race.max_extra_permille));
         Self {
             chain_id: config.chain_id,
-            hedges: Hedges::new(&config.upstreams, &config.policies),
+            hedges: Hedges::new(&config.upstreams, &config.policies, extra),
             policies: config.policies,
-            strategies: config.strategies.iter().map(|spec| spec.build()).collect(),
+            races: races.flatten().next().is_some(),
+            rankers,
+            geo: config.geo.map(Geo::new),
+            offers: alloc::vec![Offer::default(); tariffs.len()].into_boxed_slice(),
+            tariffs,
+            saving: None,
+            identities: identities(&config.upstreams),
             board: Board::new(count),
             heads: Heads::new(count, config.max_lag_blocks, config.heads),
+            all: UpstreamSet::first(count),
             reachable: UpstreamSet::first(count),
+            drained: UpstreamSet::EMPTY,
+            spent: UpstreamSet::EMPTY,
+            denied: denied(&config.upstreams),
             candidates: Vec::with_capacity(count),
             rng,
             upstreams: config
@@ -95,6 +158,36 @@ impl Chain {
             .get(index.as_usize())
             .or(self.policies.first());
         policy.copied().unwrap_or_default()
+    }
+
+    /// The strategy of that index, else the chain's own.
+    pub(super) fn ranker(&self, index: StrategyIndex) -> Option<&Ranker> {
+        self.rankers.get(self.position(index))
+    }
+
+    pub(super) const fn position(&self, index: StrategyIndex) -> usize {
+        if index.as_usize() < self.rankers.len() {
+            index.as_usize()
+        } else {
+            0
+        }
+    }
+
+    /// What that strategy wants to know.
+    pub(super) fn needs(&self, index: StrategyIndex) -> Needs {
+        self.ranker(index)
+            .map_or(Needs::default(), |ranker| ranker.needs)
+    }
+
+    /// Do prices or limits matter here?
+    pub(super) const fn has_tariffs(&self) -> bool {
+        !self.tariffs.is_empty()
+    }
+
+    /// Who is never sent this method.
+    pub(super) fn denied(&self, method: MethodId) -> UpstreamSet {
+        let set = self.denied.get(method.index());
+        set.copied().unwrap_or_default()
     }
 
     pub(super) fn upstream(&self, index: UpstreamIndex) -> Option<&Upstream> {
@@ -245,4 +338,40 @@ impl Chain {
             self.reachable.remove(index);
         }
     }
+
+    pub(super) fn set_drained(&mut self, index: UpstreamIndex, drained: bool) {
+        if index.as_usize() >= self.upstreams.len() {
+            return;
+        }
+        if drained {
+            self.drained.insert(index);
+        } else {
+            self.drained.remove(index);
+        }
+    }
+}
+
+/// By method: who is never sent it. Nobody is denied an unknown one here: its name comes with each request.
+fn denied(upstreams: &[UpstreamConfig]) -> Box<[UpstreamSet]> {
+    let by_method = |method: usize| {
+        let mut set = UpstreamSet::EMPTY;
+        for (position, upstream) in upstreams.iter().enumerate() {
+            if upstream.denied.contains(MethodId(method as u16)) {
+                set.insert(UpstreamIndex(position as u16));
+            }
+        }
+        set
+    };
+    let known = (0..MethodId::COUNT).map(by_method);
+    known.chain(core::iter::once(UpstreamSet::EMPTY)).collect()
+}
+
+/// The names for consistent hashing; an upstream that has none goes by its position.
+fn identities(upstreams: &[UpstreamConfig]) -> Box<[u64]> {
+    let named = upstreams.iter().enumerate();
+    let name = |(position, upstream): (usize, &UpstreamConfig)| match upstream.identity {
+        0 => position as u64,
+        identity => identity,
+    };
+    named.map(name).collect()
 }

@@ -1,11 +1,13 @@
-//! When a call that waits is sent to a second upstream as well: the rule of [`crate::hedge`] put together with who is well and what is
-//! observed. It does not decide which of the two is the answer; whatever ends first well does.
+//! When a call is sent to other upstreams as well, because it waits or because its strategy races: the rule of [`crate::hedge`] put together
+//! with who is well and what is observed. It does not decide which of them is the answer; whatever ends first well does.
 
 use crate::breaker::State;
-use crate::call::{Attempt, Call};
+use crate::call::{Attempt, Call, MAX_LIVE_ATTEMPTS};
 use crate::hedge;
-use crate::index::{ChainIndex, PolicyIndex, UpstreamIndex};
+use crate::index::{ChainIndex, PolicyIndex, StrategyIndex, UpstreamIndex};
+use crate::method::MethodId;
 use crate::note::{NoteKind, Purpose};
+use crate::strategy::Race;
 use crate::time::Instant;
 
 use super::Shard;
@@ -13,8 +15,32 @@ use super::chain::{Chain, Upstream};
 use super::select::Choice;
 
 impl Shard {
-    /// A call's first attempt is out: from when on is it worth a second?
-    pub(super) fn arm(&mut self, call: &mut Call, now: Instant) {
+    /// A call's first attempt is out, to the least bad or not: it is raced from the start, or worth a second from some time on, or neither.
+    pub(super) fn arm(&mut self, call: &mut Call, least_bad: bool, now: Instant) {
+        let request = &call.request;
+        let Some(chain) = self.chains.get_mut(request.chain.as_usize()) else {
+            return;
+        };
+        let hedge = chain.policy(request.policy).hedge;
+        if hedge.is_none() && !chain.races {
+            return;
+        }
+        let Some(first) = call.attempts().next() else {
+            return;
+        };
+        if hedge.is_some() {
+            chain.hedges.count_call(request.policy, first.units, now);
+        }
+        if let Some(race) = chain.ranker(call.strategy).and_then(|ranker| ranker.race)
+            && self.race(call, race, least_bad, now)
+        {
+            return;
+        }
+        self.arm_hedge(call, now);
+    }
+
+    /// From when on is the first attempt worth a second?
+    fn arm_hedge(&mut self, call: &mut Call, now: Instant) {
         let request = &call.request;
         let Some(chain) = self.chains.get_mut(request.chain.as_usize()) else {
             return;
@@ -22,7 +48,6 @@ impl Shard {
         let Some(config) = chain.policy(request.policy).hedge else {
             return;
         };
-        chain.hedges.count_call(request.policy, now);
         let Some(first) = call.attempts().next() else {
             return;
         };
@@ -48,22 +73,62 @@ impl Shard {
         }
     }
 
+    /// Sends a call whose first attempt is out to others as well, from the start. True if it did.
+    fn race(&mut self, call: &mut Call, race: Race, least_bad: bool, now: Instant) -> bool {
+        let request = call.request;
+        let first = call.attempts().next();
+        let Some(first) = first.filter(|first| !finds_out(first)).copied() else {
+            return false;
+        };
+        if least_bad
+            || request.pinned.is_some()
+            || !hedge::is_harmless(request.method, request.effect)
+        {
+            return false;
+        }
+        let Some(chain) = self.chains.get_mut(request.chain.as_usize()) else {
+            return false;
+        };
+        let strategy = StrategyIndex(chain.position(call.strategy) as u16);
+        chain.hedges.count_raced(strategy, first.units, now);
+        // Bounded: each turn sends an attempt.
+        while call.attempts_made() < usize::from(race.attempts).min(MAX_LIVE_ATTEMPTS) {
+            self.survey(call, now);
+            let Some(chain) = self.chains.get_mut(request.chain.as_usize()) else {
+                break;
+            };
+            let Some(choice) = chain.choose_beside(call, now) else {
+                break;
+            };
+            let units = chain.units(choice.upstream, request.method);
+            if !chain.hedges.take_raced(strategy, units, now) {
+                let denied = NoteKind::RaceDenied { call: call.id };
+                self.note(now, request.chain, denied);
+                break;
+            }
+            call.attempts_allowed += 1;
+            self.dispatch_choice(call, &choice, Purpose::Race, now);
+        }
+        call.attempts_made() > 1
+    }
+
     /// The first attempt has taken unusually long: sends the call to a second upstream, if one is well and the budget allows it.
     pub(super) fn hedge(&mut self, call: &mut Call, now: Instant) {
         call.hedge_at = Instant::NEVER;
         // The first, or what replaced its dead connection.
         let waiting = call.attempts().find(|attempt| attempt.live);
-        let Some(waiting) = waiting.filter(|attempt| !finds_out(attempt)) else {
+        if waiting.is_none_or(finds_out) {
             return;
-        };
-        let slow = waiting.upstream;
+        }
+        self.survey(call, now);
         let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) else {
             return;
         };
-        let Some(choice) = chain.choose_hedge(call, slow, now) else {
+        let Some(choice) = chain.choose_beside(call, now) else {
             return;
         };
-        if !chain.hedges.take(call.request.policy, now) {
+        let units = chain.units(choice.upstream, call.request.method);
+        if !chain.hedges.take(call.request.policy, units, now) {
             let denied = NoteKind::HedgeDenied { call: call.id };
             return self.note(now, call.request.chain, denied);
         }
@@ -76,22 +141,40 @@ impl Shard {
     pub fn hedges_left(&self, chain: ChainIndex, policy: PolicyIndex, now: Instant) -> Option<u32> {
         self.chain(chain)?.hedges.left(policy, now)
     }
+
+    /// How many attempts beyond the first a strategy of a chain may still send now; `None` for one that does not race.
+    #[must_use]
+    pub fn races_left(
+        &self,
+        chain: ChainIndex,
+        strategy: StrategyIndex,
+        now: Instant,
+    ) -> Option<u32> {
+        self.chain(chain)?.hedges.races_left(strategy, now)
+    }
 }
 
 impl Chain {
-    /// Somebody of another provider who is plainly well.
-    fn choose_hedge(&mut self, call: &Call, slow: UpstreamIndex, now: Instant) -> Option<Choice> {
+    /// Somebody who is plainly well, and of another provider than whoever has an attempt of the call out.
+    fn choose_beside(&mut self, call: &Call, now: Instant) -> Option<Choice> {
         let (candidates, left_out) = self.eligible(call, now);
-        let strangers = candidates.and(self.hedges.strangers(slow));
+        let out = call.attempts().filter(|attempt| attempt.live);
+        let strangers = out.fold(candidates, |rest, attempt| {
+            rest.and(self.hedges.strangers(attempt.upstream))
+        });
         let well = self.having(strangers, |_, upstream| upstream.is_plainly_well());
-        let (upstream, reason) = self.rank(call, well, now)?;
+        let choice = self.choose_among(call, well, left_out, now)?;
         Some(Choice {
-            upstream,
-            reason,
-            candidates,
-            left_out,
-            least_bad: None,
+            candidates: candidates.minus(choice.left_out.all()),
+            has_others: candidates.len() > 1,
+            ..choice
         })
+    }
+
+    /// What a call counts as there, in compute units; 0 where nothing is counted.
+    fn units(&self, upstream: UpstreamIndex, method: MethodId) -> u32 {
+        let tariff = self.tariffs.get(upstream.as_usize());
+        tariff.map_or(0, |tariff| tariff.units(method))
     }
 }
 

@@ -2,17 +2,20 @@
 //! calls its verbs in the order begin, poll_action, handle_event or handle_timeout, and so on until `Complete`.
 //!
 //! The verbs are here; what they need is beside them: `select` (who is eligible and who is chosen), `settle` (what an attempt's
-//! end teaches), `advance` (what a call does next), `hedge` (when it is sent to a second), `silence` (when waiting is in vain), `chain` (one
-//! chain's state), `heads` (how far it has come), `news` (what shards tell each other), `view` (what others may see).
+//! end teaches), `advance` (what a call does next), `hedge` (when it is sent to others as well), `silence` (when waiting is in vain), `spend`
+//! (what calls cost and accounts allow), `regions` (who is too far away), `chain` (one chain's state), `heads` (how far it has come), `news` (what
+//! shards tell each other), `view` (what others may see).
 
 mod advance;
 mod chain;
 mod heads;
 mod hedge;
 mod news;
+mod regions;
 mod select;
 mod settle;
 mod silence;
+mod spend;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -22,9 +25,10 @@ pub use view::UpstreamView;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::call::{Action, Call, Event, Phase, Request};
+use crate::account::{Accounts, Calendar};
+use crate::call::{Action, Attempt, Call, Event, Phase, Request};
 use crate::chain::ChainId;
-use crate::config::ShardConfig;
+use crate::config::{ChainConfig, ShardConfig};
 use crate::fault::{Fault, FaultClass, Hint};
 use crate::gossip::Outbox;
 use crate::head::HeadKind;
@@ -63,9 +67,15 @@ pub struct Shard {
     rng: Rng,
     notes: Notes,
     outbox: Outbox,
+    accounts: Accounts,
+    /// Room for later attempts, of calls that are over.
+    spare: Vec<Vec<Attempt>>,
     calls: u64,
     live_calls: u64,
 }
+
+/// So many calls' room for later attempts is kept for the next ones.
+const MAX_SPARE: usize = 64;
 
 impl Shard {
     /// A shard of this configuration. The seed decides every draw.
@@ -74,20 +84,32 @@ impl Shard {
     #[must_use]
     pub fn new(config: ShardConfig, seed: u64, now: Instant) -> Self {
         let mut rng = Rng::new(seed);
-        let chains: Vec<Chain> = config
-            .chains
-            .into_iter()
-            .map(|chain| Chain::new(chain, rng.fork(1)))
-            .collect();
-        let outbox = Outbox::new(chains.iter().map(|chain| chain.upstreams.len()));
-        // `now` only says that time has begun; no state of a new shard depends on it.
-        let _ = now;
+        let calendar = Calendar::new(config.unix_zero_ms);
+        let mut accounts = Accounts::new(calendar, config.shard, config.shards);
+        if config.check().is_ok() {
+            for account in &config.accounts {
+                accounts.add(*account, now);
+            }
+        }
+        let configured = accounts.len();
+        let mut chain = |mut chain: ChainConfig| {
+            if chain.check().is_err() {
+                chain.upstreams.clear();
+            }
+            let tariffs = spend::tariffs(&chain, &mut accounts, configured, now);
+            Chain::new(chain, tariffs, rng.fork(1))
+        };
+        let chains: Vec<Chain> = config.chains.into_iter().map(&mut chain).collect();
+        let upstreams = chains.iter().map(|chain| chain.upstreams.len());
+        let outbox = Outbox::new(upstreams, accounts.len());
         Self {
             chains,
             budget: Budget::new(config.retry_budget),
             rng,
             notes: Notes::new(),
             outbox,
+            accounts,
+            spare: Vec::new(),
             calls: 0,
             live_calls: 0,
         }
@@ -179,6 +201,17 @@ impl Shard {
         call.pop()
     }
 
+    /// Takes back the room of a call that is over, for the next one: without this a call with several attempts allocates. Its attempts cannot
+    /// be asked for any more.
+    pub fn reclaim(&mut self, call: &mut Call) {
+        if call.is_done()
+            && let Some(room) = call.give_room()
+            && self.spare.len() < MAX_SPARE
+        {
+            self.spare.push(room);
+        }
+    }
+
     /// When [`Self::handle_timeout`] must be called if nothing happens before; `None` once the call is over.
     #[must_use]
     pub fn next_deadline(&self, call: &Call) -> Option<Instant> {
@@ -233,6 +266,13 @@ impl Shard {
         }
     }
 
+    /// Drains an upstream, or takes it back: it gets no more calls while anybody else can serve them, and those that are out go on.
+    pub fn set_drained(&mut self, chain: ChainIndex, upstream: UpstreamIndex, drained: bool) {
+        if let Some(state) = self.chains.get_mut(chain.as_usize()) {
+            state.set_drained(upstream, drained);
+        }
+    }
+
     fn chain(&self, chain: ChainIndex) -> Option<&Chain> {
         self.chains.get(chain.as_usize())
     }
@@ -283,6 +323,7 @@ impl Shard {
             sent,
             ..Fault::new(FaultClass::Transport, "stale_connection")
         };
+        self.survey(call, now);
         let is_replaceable = call.live(id).is_some_and(|attempt| !attempt.committed)
             && call.may_send_again(call.sent || sent)
             && !call.replaced_connection

@@ -1,5 +1,6 @@
 //! What this shard tells the others, and what it believes of what they tell. Only what it found out itself is told, so nothing goes round.
 
+use crate::account::REPLY_AFTER;
 use crate::breaker::State;
 use crate::gossip::{Key, News};
 use crate::head::{Agreed, HeadKind};
@@ -34,7 +35,9 @@ impl Shard {
     pub fn take_news(&mut self, from_shard: u16, news: News, now: Instant) {
         // A fact is worth the same whoever tells it; the number is there for whoever wants to know.
         let _ = from_shard;
-        let chain = news.chain();
+        let Some(chain) = news.chain() else {
+            return self.hear_spend(news, now);
+        };
         let noted = match news {
             News::Head {
                 upstream,
@@ -96,10 +99,27 @@ impl Shard {
                 }
                 None
             }
-            News::Quarantine { .. } | News::Ban { .. } | News::Learned { .. } => None,
+            News::Quarantine { .. }
+            | News::Ban { .. }
+            | News::Learned { .. }
+            | News::Spend { .. } => None,
         };
         if let Some(kind) = noted {
             self.note(now, chain, kind);
+        }
+    }
+
+    /// What another shard has spent. Whoever hears of it and has not said for a while how it stands itself does so: silence would be taken for
+    /// spending unheard.
+    fn hear_spend(&mut self, news: News, now: Instant) {
+        if let News::Spend {
+            shard,
+            account,
+            report,
+        } = news
+            && self.accounts.hear(account, shard, report, now)
+        {
+            self.outbox.mark_spend(account, now, REPLY_AFTER);
         }
     }
 
@@ -178,6 +198,11 @@ impl Shard {
                     until,
                 })
             }
+            Key::Spend(account) => Some(News::Spend {
+                shard: self.accounts.shard(),
+                account,
+                report: self.accounts.tell(account)?,
+            }),
             Key::Score(chain, upstream) => {
                 let state = self.chains.get_mut(chain.as_usize())?;
                 let digest = state.board.digest(upstream)?;

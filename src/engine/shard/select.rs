@@ -5,12 +5,15 @@ use crate::block::Height;
 use crate::call::Call;
 use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
 use crate::head::HeadKind;
-use crate::index::{StrategyIndex, UpstreamIndex, UpstreamSet};
+use crate::index::{UpstreamIndex, UpstreamSet};
 use crate::method::Effect;
-use crate::strategy::{Candidate, Context, Reason, Strategy};
+use crate::protocol::ProtocolSet;
+use crate::strategy::{Candidate, Context, Reason};
 use crate::time::Instant;
 
 use super::chain::{Chain, Upstream};
+use super::regions;
+use super::spend::Saving;
 
 /// A choice and how it came about.
 #[derive(Clone, Copy, Debug)]
@@ -20,26 +23,24 @@ pub(super) struct Choice {
     pub(super) candidates: UpstreamSet,
     pub(super) left_out: LeftOut,
     pub(super) least_bad: Option<LeastBad>,
-}
-
-impl Choice {
-    /// Is anybody else eligible, should this one fail?
-    pub(super) fn has_others(&self) -> bool {
-        self.candidates.len() > 1
-    }
+    /// Is anybody else eligible, should this one fail? One that is only farther away is somebody.
+    pub(super) has_others: bool,
 }
 
 impl Chain {
     /// Everyone who may be sent the call, and why the others may not.
     pub(super) fn eligible(&self, call: &Call, now: Instant) -> (UpstreamSet, LeftOut) {
         let request = &call.request;
-        let mut rest = UpstreamSet::EMPTY;
+        let mut rest = self.all;
         let mut left_out = LeftOut::default();
+        self.keep_away(call, &mut rest, &mut left_out);
         for (position, upstream) in self.upstreams.iter().enumerate() {
             let index = UpstreamIndex(position as u16);
-            match self.why_left_out(call, index, upstream, now) {
-                None => rest.insert(index),
-                Some(why) => left_out.add(why, index),
+            if rest.contains(index)
+                && let Some(why) = self.why_left_out(call, index, upstream, now)
+            {
+                rest.remove(index);
+                left_out.add(why, index);
             }
         }
         // One that has not come so far answers with the past, or not at all; but where nobody else is left, whoever came closest
@@ -66,7 +67,38 @@ impl Chain {
         (rest, left_out)
     }
 
-    /// The first reason that applies, in the order of [`LeftOutBy`].
+    /// The reasons that are known as sets, in the order of [`LeftOutBy`]. For most calls all of them are empty.
+    fn keep_away(&self, call: &Call, rest: &mut UpstreamSet, left_out: &mut LeftOut) {
+        let request = &call.request;
+        let excluded = request.excluded.or(self.denied(request.method));
+        let unused = self.all.minus(self.reachable);
+        let out = excluded
+            .or(call.tried)
+            .or(unused)
+            .or(self.drained)
+            .or(self.spent);
+        let anybody = request.pinned.is_none() && request.protocols == ProtocolSet::ANY;
+        if out.is_empty() && anybody {
+            return;
+        }
+        left_out.take(LeftOutBy::Excluded, rest, excluded);
+        if let Some(pinned) = request.pinned {
+            let others = self.all.minus(UpstreamSet::only(pinned));
+            left_out.take(LeftOutBy::Pinned, rest, others);
+        }
+        if !anybody {
+            let speechless = self.having(*rest, |_, upstream| {
+                !upstream.config.protocols.meets(request.protocols)
+            });
+            left_out.take(LeftOutBy::Protocol, rest, speechless);
+        }
+        left_out.take(LeftOutBy::AlreadyTried, rest, call.tried);
+        left_out.take(LeftOutBy::NoAddress, rest, unused);
+        left_out.take(LeftOutBy::Drained, rest, self.drained);
+        left_out.take(LeftOutBy::Quota, rest, self.spent);
+    }
+
+    /// The first of the other reasons that applies, in the order of [`LeftOutBy`].
     fn why_left_out(
         &self,
         call: &Call,
@@ -75,15 +107,7 @@ impl Chain {
         now: Instant,
     ) -> Option<LeftOutBy> {
         let request = &call.request;
-        if upstream.config.denied.contains(request.method) || request.excluded.contains(index) {
-            Some(LeftOutBy::Excluded)
-        } else if request.pinned.is_some_and(|pinned| pinned != index) {
-            Some(LeftOutBy::Pinned)
-        } else if call.tried.contains(index) {
-            Some(LeftOutBy::AlreadyTried)
-        } else if !self.reachable.contains(index) {
-            Some(LeftOutBy::NoAddress)
-        } else if !upstream.quarantine.admits(now) {
+        if !upstream.quarantine.admits(now) {
             Some(LeftOutBy::Quarantined)
         } else if !upstream.throttle.admits(now) {
             Some(LeftOutBy::HoldOff)
@@ -107,21 +131,16 @@ impl Chain {
     ) -> Result<Choice, LeftOut> {
         let (candidates, left_out) = self.eligible(call, now);
         if !candidates.is_empty() {
-            let chosen = self.rank(call, candidates, now);
-            return chosen.map_or(Err(left_out), |(upstream, reason)| {
-                Ok(Choice {
-                    upstream,
-                    reason,
-                    candidates,
-                    left_out,
-                    least_bad: None,
-                })
-            });
+            return self
+                .choose_among(call, candidates, left_out, now)
+                .ok_or(left_out);
         }
-        let Some((set, least_bad)) = any.then(|| self.least_bad(&left_out, now)).flatten() else {
+        let Some((set, least_bad)) = any.then(|| self.least_bad(call, &left_out, now)).flatten()
+        else {
             return Err(left_out);
         };
-        let chosen = self.rank(call, set, now);
+        // They are out already: nothing more leaves them out.
+        let chosen = self.rank(call, set, None, now);
         chosen.map_or(Err(left_out), |(upstream, reason)| {
             Ok(Choice {
                 upstream,
@@ -129,7 +148,27 @@ impl Chain {
                 candidates: UpstreamSet::EMPTY,
                 left_out,
                 least_bad: Some(least_bad),
+                has_others: false,
             })
+        })
+    }
+
+    /// Chooses among these, who are eligible.
+    pub(super) fn choose_among(
+        &mut self,
+        call: &Call,
+        eligible: UpstreamSet,
+        mut left_out: LeftOut,
+        now: Instant,
+    ) -> Option<Choice> {
+        let (upstream, reason) = self.rank(call, eligible, Some(&mut left_out), now)?;
+        Some(Choice {
+            upstream,
+            reason,
+            candidates: eligible.minus(left_out.all()),
+            left_out,
+            least_bad: None,
+            has_others: eligible.len() > 1,
         })
     }
 
@@ -140,19 +179,19 @@ impl Chain {
         2 * well.len() <= self.upstreams.len()
     }
 
-    /// Would its breaker, its hold-off and its quarantine admit an attempt now?
+    /// Would its breaker, its hold-off and its quarantine admit an attempt now, and is it neither drained nor its account spent?
     pub(super) fn admits(&self, index: UpstreamIndex, now: Instant) -> bool {
         self.upstream(index).is_some_and(|upstream| {
             upstream.quarantine.admits(now)
                 && upstream.throttle.admits(now)
                 && upstream.breaker.admits(now)
-        })
+        }) && !self.drained.or(self.spent).contains(index)
     }
 
     /// May an attempt be made there although it is out, as the least bad? Never before its own Retry-After, never on
-    /// the wrong chain, never without an address.
+    /// the wrong chain, never without an address, never beyond its account's limits.
     pub(super) fn admits_least_bad(&self, index: UpstreamIndex, now: Instant) -> bool {
-        self.reachable.contains(index)
+        self.reachable.minus(self.spent).contains(index)
             && self.upstream(index).is_some_and(|upstream| {
                 upstream.throttle.admits_least_bad(now) && upstream.quarantine.admits_least_bad()
             })
@@ -165,25 +204,44 @@ impl Chain {
             .min()
     }
 
-    fn least_bad(&self, left_out: &LeftOut, now: Instant) -> Option<(UpstreamSet, LeastBad)> {
+    fn least_bad(
+        &self,
+        call: &Call,
+        left_out: &LeftOut,
+        now: Instant,
+    ) -> Option<(UpstreamSet, LeastBad)> {
         let order = [
             (LeftOutBy::Lagging, LeastBad::Lagging),
+            (LeftOutBy::Drained, LeastBad::Drained),
             (LeftOutBy::BreakerOpen, LeastBad::BreakerOpen),
             (LeftOutBy::HoldOff, LeastBad::HoldOff),
             (LeftOutBy::Banned, LeastBad::Banned),
             (LeftOutBy::Quarantined, LeastBad::Quarantined),
+            (LeftOutBy::Drained, LeastBad::Drained),
         ];
+        // What is drained is healthy, or comes last.
+        let drained = left_out.by(LeftOutBy::Drained);
+        let healthy = self.having(drained, |index, upstream| {
+            self.why_left_out(call, index, upstream, now).is_none()
+        });
         let somebody_is_held = !left_out.by(LeftOutBy::HoldOff).is_empty();
-        order.into_iter().find_map(|(reason, least_bad)| {
-            // "No such method" would be wrong while one that may have it only wants to be left alone for a moment.
-            if reason == LeftOutBy::Banned && somebody_is_held {
-                return None;
-            }
-            let set = self.having(left_out.by(reason), |index, _| {
-                self.admits_least_bad(index, now)
-            });
-            (!set.is_empty()).then_some((set, least_bad))
-        })
+        order
+            .into_iter()
+            .enumerate()
+            .find_map(|(place, (reason, least_bad))| {
+                // "No such method" would be wrong while one that may have it only wants to be left alone for a moment.
+                if reason == LeftOutBy::Banned && somebody_is_held {
+                    return None;
+                }
+                let is_for_the_healthy = reason == LeftOutBy::Drained && place + 1 < order.len();
+                let all = if is_for_the_healthy {
+                    healthy
+                } else {
+                    left_out.by(reason)
+                };
+                let set = self.having(all, |index, _| self.admits_least_bad(index, now));
+                (!set.is_empty()).then_some((set, least_bad))
+            })
     }
 
     pub(super) fn having(
@@ -207,8 +265,10 @@ impl Chain {
         &mut self,
         call: &Call,
         set: UpstreamSet,
+        narrowed: Option<&mut LeftOut>,
         now: Instant,
     ) -> Option<(UpstreamIndex, Reason)> {
+        self.saving = None;
         if set.len() == 1 {
             let reason = if call.request.pinned.is_some() {
                 Reason::Pinned
@@ -223,6 +283,15 @@ impl Chain {
             set.iter()
                 .filter_map(|index| self.candidate(call, index, now)),
         );
+        if let Some(left_out) = narrowed {
+            if self.geo.is_some() {
+                self.keep_near(call, may_explore(call), &mut candidates, left_out);
+            }
+            let left = call.deadline.saturating_duration_since(now);
+            if regions::any_slower(&candidates, left) {
+                regions::keep_in_time(call, &mut candidates, left_out, now);
+            }
+        }
         let chosen = self.rank_by_strategy(call, &mut candidates, now);
         self.candidates = candidates;
         chosen
@@ -234,32 +303,54 @@ impl Chain {
         candidates: &mut [Candidate],
         now: Instant,
     ) -> Option<(UpstreamIndex, Reason)> {
-        let first_attempt = call.attempts_made() == 0;
         let context = Context {
-            may_explore: first_attempt
-                && call.request.effect == Effect::None
-                && call.attempts_allowed > 1,
+            may_explore: may_explore(call),
             method: call.request.method,
             session: call.request.session,
             now,
-            offers: &[],
+            offers: &self.offers,
+            identities: &self.identities,
         };
-        let strategy = position_or_first(&mut self.strategies, call.strategy)?;
+        let position = self.position(call.strategy);
+        let ranker = self.rankers.get_mut(position)?;
         candidates.first()?;
-        let mut reason = strategy.rank(candidates, &context, &mut self.rng);
+        let mut reason = ranker.strategy.rank(candidates, &context, &mut self.rng);
+        let capped = ranker.cap.as_mut();
+        if capped.is_some_and(|cap| cap.enforce(candidates, now)) {
+            reason = Reason::Capped;
+        }
         if call.request.pinned.is_some() {
             reason = Reason::Pinned;
         }
-        let best = candidates.first()?;
-        let other_company = candidates
-            .iter()
-            .find(|candidate| self.is_of_new_provider(call, candidate.upstream));
-        let chosen = if first_attempt {
-            best
-        } else {
-            other_company.unwrap_or(best)
+        let mut chosen = candidates.first()?.upstream;
+        if call.attempts_made() > 0 {
+            let mut ranked = candidates.iter().map(|candidate| candidate.upstream);
+            let other = ranked.find(|&upstream| self.is_of_new_provider(call, upstream));
+            chosen = other.unwrap_or(chosen);
+        }
+        if let Some(ranker) = self.rankers.get_mut(position) {
+            if let Some(cap) = &mut ranker.cap {
+                cap.count(chosen);
+            }
+            if ranker.needs.prices {
+                self.saving = self.saved(candidates, chosen);
+            }
+        }
+        Some((chosen, reason))
+    }
+
+    /// What the choice costs, and what the leaderboard's best would.
+    fn saved(&self, candidates: &[Candidate], chosen: UpstreamIndex) -> Option<Saving> {
+        let price = |upstream: UpstreamIndex| {
+            let offer = self.offers.get(upstream.as_usize());
+            offer.map_or(0, |offer| offer.price_pico)
         };
-        Some((chosen.upstream, reason))
+        let weighty = candidates.iter().filter(|candidate| candidate.weight > 0);
+        let best = weighty.min_by_key(|candidate| (candidate.cost_us, candidate.upstream));
+        Some(Saving {
+            price_pico: price(chosen),
+            best_pico: price(best.map_or(chosen, |best| best.upstream)),
+        })
     }
 
     /// What one company's upstream could not do, another one's of the same company often cannot either.
@@ -293,15 +384,7 @@ impl Chain {
     }
 }
 
-/// A strategy that does not exist is the chain's own.
-fn position_or_first(
-    strategies: &mut [alloc::boxed::Box<dyn Strategy>],
-    index: StrategyIndex,
-) -> Option<&mut alloc::boxed::Box<dyn Strategy>> {
-    let position = if index.as_usize() < strategies.len() {
-        index.as_usize()
-    } else {
-        0
-    };
-    strategies.get_mut(position)
+/// May the call be spent on learning about an upstream?
+fn may_explore(call: &Call) -> bool {
+    call.attempts_made() == 0 && call.request.effect == Effect::None && call.attempts_allowed > 1
 }

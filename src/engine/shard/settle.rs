@@ -34,9 +34,15 @@ impl Shard {
             Ok(()) => Lesson::answered(latency(attempt, now)),
             Err(fault) => self.lesson_of(call, attempt, &fault, now),
         };
-        self.learn(call, attempt, &lesson, now);
+        let sent = result.err().is_none_or(|fault| fault.sent);
+        self.learn(call, attempt, &lesson, sent, now);
         if let Err(fault) = result {
             self.take_side_effect(call, attempt.upstream, &fault, now);
+            if let Some(account) = attempt.account
+                && fault.class == FaultClass::RateLimited
+            {
+                self.accounts.throttled(account, attempt.started, now);
+            }
         }
     }
 
@@ -50,7 +56,7 @@ impl Shard {
         now: Instant,
     ) {
         self.note_end(call, id, attempt, Some(fault), now);
-        self.let_go(call, attempt, now);
+        self.learn(call, attempt, &Lesson::NOTHING, fault.sent, now);
     }
 
     fn note_end(
@@ -75,7 +81,7 @@ impl Shard {
 
     /// Takes an attempt back that was cancelled.
     pub(super) fn let_go(&mut self, call: &Call, attempt: &Attempt, now: Instant) {
-        self.learn(call, attempt, &Lesson::NOTHING, now);
+        self.learn(call, attempt, &Lesson::NOTHING, true, now);
     }
 
     /// Takes an attempt back that was cancelled because another answered the call: how long it was waited for is no failure, but it
@@ -85,7 +91,7 @@ impl Shard {
             sample: Sample::Outrun(latency(attempt, now)),
             ..Lesson::NOTHING
         };
-        self.learn(call, attempt, &lesson, now);
+        self.learn(call, attempt, &lesson, true, now);
     }
 
     fn lesson_of(&self, call: &Call, attempt: &Attempt, fault: &Fault, now: Instant) -> Lesson {
@@ -138,7 +144,11 @@ impl Shard {
         waited.saturating_mul(2) >= limit || waited >= attempt.expected().saturating_mul(4)
     }
 
-    fn learn(&mut self, call: &Call, attempt: &Attempt, lesson: &Lesson, now: Instant) {
+    /// What was sent, or may have been, is spent, too.
+    fn learn(&mut self, call: &Call, attempt: &Attempt, lesson: &Lesson, sent: bool, now: Instant) {
+        if attempt.account.is_some() {
+            self.settle_spend(call, attempt, sent, now);
+        }
         let (index, method) = (attempt.upstream, call.request.method);
         let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) else {
             return;

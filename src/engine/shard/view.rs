@@ -50,6 +50,8 @@ pub struct UpstreamView {
     pub late: bool,
     /// Has it an address?
     pub reachable: bool,
+    /// An operator has drained it.
+    pub drained: bool,
     /// Attempts that have not ended.
     pub in_flight: u32,
     /// Share of recent attempts that did not fail, per thousand, over all its methods.
@@ -95,6 +97,7 @@ impl Shard {
             lag_blocks: reported.map(|(_, behind, _)| behind),
             late,
             reachable,
+            drained: state.drained.contains(upstream),
             in_flight: state.board.in_flight(upstream),
             health_permille: permille(health),
             relative_latency_permille: permille(relative),

@@ -1,17 +1,22 @@
 //! Strategies: how the eligible upstreams are ordered for a call. One file each, registered in one line of [`REGISTRY`].
 //! A strategy ranks; it never decides who is eligible, never sends, and never sees a call's bytes.
 
+mod cap;
 mod cost_aware;
+mod explore;
 mod leaderboard;
 mod options;
 mod priority;
 mod quota_aware;
 mod race_top_n;
+mod rendezvous;
 mod round_robin;
+mod shares;
 mod sticky_session;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cap::Cap;
 pub use options::{OVER, OptionDescriptor, OptionKind, Setting, SpecError, StrategySpec, Values};
 
 use alloc::boxed::Box;
@@ -189,6 +194,8 @@ pub struct Context<'a> {
     pub now: Instant,
     /// By upstream index: what the strategy said that it needs, for the candidates. Empty if it needs nothing.
     pub offers: &'a [Offer],
+    /// By upstream index: the names that consistent hashing knows them by.
+    pub identities: &'a [u64],
 }
 
 impl Context<'_> {
@@ -201,7 +208,15 @@ impl Context<'_> {
             session: None,
             now: Instant::ZERO,
             offers: &[],
+            identities: &[],
         }
+    }
+
+    /// The name that consistent hashing knows an upstream by.
+    #[must_use]
+    pub fn identity(&self, upstream: UpstreamIndex) -> u64 {
+        let identity = self.identities.get(upstream.as_usize());
+        identity.copied().unwrap_or(u64::from(upstream.0))
     }
 
     /// What is known of an upstream beyond its [`Candidate`]; nothing in particular where nothing was asked for.

@@ -1,11 +1,16 @@
-//! The three strategies by their shares, and the options' errors.
+//! The strategies by their shares, and the options' errors.
+
+mod caps;
+mod prices;
+mod properties;
+mod sticky;
 
 use std::string::ToString;
 use std::vec::Vec;
 
 use core::time::Duration;
 
-use super::leaderboard::TRIAL_IN_FLIGHT;
+use super::shares::TRIAL_IN_FLIGHT;
 use super::*;
 
 const EXPLORE: Context<'_> = Context::new(true);

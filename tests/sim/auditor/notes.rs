@@ -141,7 +141,7 @@ impl Auditor {
                 must!(attempt.0 == 0, "{id:?}: {attempt:?} is called the first");
                 self.hedges.second(now).1 += 1;
             }
-            Purpose::Hedge => must!(
+            Purpose::Hedge | Purpose::Race => must!(
                 !been_there && !forced,
                 "{id:?} is hedged to {to:?}, where it was or which is out"
             ),

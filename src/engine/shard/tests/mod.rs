@@ -4,9 +4,13 @@ mod calls;
 mod exclusions;
 mod heads;
 mod hedges;
+mod leaving_out;
 mod outrun;
+mod races;
 mod recovery;
+mod regions;
 mod silence;
+mod spending;
 mod writes;
 
 use std::vec::Vec;
@@ -75,12 +79,18 @@ impl Bench {
     }
 
     fn with_budget(chain: ChainConfig, retry_budget: RetryBudgetConfig) -> Self {
-        assert_eq!(chain.check(), Ok(()));
-        let config = ShardConfig {
+        Self::with(ShardConfig {
             chains: std::vec![chain],
             retry_budget,
             ..ShardConfig::default()
-        };
+        })
+    }
+
+    fn with(config: ShardConfig) -> Self {
+        assert_eq!(config.check(), Ok(()));
+        for chain in &config.chains {
+            assert_eq!(chain.check(), Ok(()));
+        }
         Self {
             shard: Shard::new(config, 1, Instant(0)),
             now: Instant(0),
