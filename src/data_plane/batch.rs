@@ -15,7 +15,7 @@ use wire::splice::{self, ArrayJoin};
 use super::ask::{Ask, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
-use super::call::{LiveCall, Next, Settled, record_attempt};
+use super::call::{LiveCall, MAX_OUT, Next, Settled, record_attempt};
 use super::flights::Lead;
 use super::pipeline::{self, Explain, Served, Told};
 use super::respond::Status;
