@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::escape;
 use crate::model::{
-    AccessLog, Account, CacheTtl, Chain, ClientRegion, Config, Cores, Geo, Header, HedgeRule, Limits,
-    LogPath, MethodFilter, MethodPattern, MethodRule, Price, Quota, REDACTED, Server, Setting, Strategy,
-    Upstream, UpstreamTls, UpstreamUrl,
+    AccessLog, Account, CacheTtl, Chain, ClientRegion, Config, Cores, Geo, Header, HedgeRule,
+    Limits, LogPath, MethodFilter, MethodPattern, MethodRule, Price, Quota, REDACTED, Server,
+    Setting, Strategy, Upstream, UpstreamTls, UpstreamUrl,
 };
 use crate::scalar::{format_duration, format_money, format_share, format_size};
 use crate::strategy::show;
@@ -99,12 +99,11 @@ fn client_region(client: &ClientRegion) -> Value {
 }
 
 fn account(account: &Account) -> (String, Value) {
-    let quota = |quota: Option<Quota>| {
-        quota.map(|quota| format!("{} {}", quota.amount, quota.of.word()))
-    };
-    let included = account.included.map(|included| {
-        json!({ "compute_units": included.units, "per": included.per.word() })
-    });
+    let quota =
+        |quota: Option<Quota>| quota.map(|quota| format!("{} {}", quota.amount, quota.of.word()));
+    let included = account
+        .included
+        .map(|included| json!({ "compute_units": included.units, "per": included.per.word() }));
     let settings = json!({
         "limits": {
             "per_second": quota(account.per_second),

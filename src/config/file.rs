@@ -8,8 +8,8 @@ mod providers;
 use schemars::json_schema;
 
 use crate::kind::{
-    Address, AdminAddress, FilePath, Fraction, LogTarget, Name, Pattern, SecretText, ServerName, Share,
-    Size, Span, WebOrigin, Whole, section,
+    Address, AdminAddress, FilePath, Fraction, LogTarget, Name, Pattern, SecretText, ServerName,
+    Share, Size, Span, WebOrigin, Whole, section,
 };
 use crate::model::{Compression, Cores, LogFormat, LogLevel, TrustRoots};
 use crate::read::{At, Named, Read, Reader};

@@ -28,15 +28,18 @@ mod url;
 mod validate;
 
 pub use catalog::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
-pub use environment::{Environment, GivenEnvironment, MAX_DATABASE_BYTES, MAX_FILE_BYTES, ProcessEnvironment};
+pub use environment::{
+    Environment, GivenEnvironment, MAX_DATABASE_BYTES, MAX_FILE_BYTES, ProcessEnvironment,
+};
 pub use file::MAX_ATTEMPTS;
 pub use load::{load, parse};
 pub use model::{
     AccessLog, Account, Batch, Breaker, Cache, CacheTtl, Chain, ChainCache, ClientRegion, Coalesce,
-    Compression, Config, Cores, Cors, Geo, Header, Heads, Hedge, HedgeRule, Included, Limiter, Limits,
-    Log, LogFormat, LogLevel, LogPath, MaxMind, Measure, MethodFilter, MethodPattern, MethodPolicy,
-    MethodRule, Network, Overload, Period, Pool, Price, Probe, Quota, Resolver, Retry, Secret, Server,
-    ServerTls, Session, Setting, Strategy, TrustRoots, Upstream, UpstreamTls, UpstreamUrl,
+    Compression, Config, Cores, Cors, Geo, Header, Heads, Hedge, HedgeRule, Included, Limiter,
+    Limits, Log, LogFormat, LogLevel, LogPath, MaxMind, Measure, MethodFilter, MethodPattern,
+    MethodPolicy, MethodRule, Network, Overload, Period, Pool, Price, Probe, Quota, Resolver,
+    Retry, Secret, Server, ServerTls, Session, Setting, Strategy, TrustRoots, Upstream,
+    UpstreamTls, UpstreamUrl,
 };
 pub use problem::{Excerpt, Problem, Problems};
 pub use reference::reference;

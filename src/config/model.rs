@@ -23,7 +23,8 @@ pub use server::{
     AccessLog, Cores, Cors, Limits, Log, LogFormat, LogLevel, LogPath, Overload, Server, ServerTls,
 };
 pub use upstream::{
-    Batch, Breaker, Compression, Header, Limiter, Pool, TrustRoots, Upstream, UpstreamTls, UpstreamUrl,
+    Batch, Breaker, Compression, Header, Limiter, Pool, TrustRoots, Upstream, UpstreamTls,
+    UpstreamUrl,
 };
 
 /// A whole configuration, version 1.

@@ -35,7 +35,9 @@ impl Read for Strategy {
         let is_over = |entry: &&Entry| Some(entry.key.as_str()) == description.over;
         let over = entries.iter().find(is_over);
         if let Some(entry) = over {
-            let read = reader.under(&entry.key, entry.place, |reader| option(entry, &own, reader));
+            let read = reader.under(&entry.key, entry.place, |reader| {
+                option(entry, &own, reader)
+            });
             options.extend(read);
         }
         let beneath = reader.catalog.chosen_beneath(description, &options);
@@ -44,7 +46,9 @@ impl Read for Strategy {
             .iter()
             .filter(|entry| entry.key != "name" && !is_over(entry));
         for entry in others {
-            let read = reader.under(&entry.key, entry.place, |reader| option(entry, &all, reader));
+            let read = reader.under(&entry.key, entry.place, |reader| {
+                option(entry, &all, reader)
+            });
             options.extend(read);
         }
         Some(Self(Chosen {
@@ -93,11 +97,7 @@ impl<'a> OptionsOf<'a> {
     }
 }
 
-fn option(
-    entry: &Entry,
-    of: &OptionsOf<'_>,
-    reader: &mut Reader<'_>,
-) -> Option<(String, Setting)> {
+fn option(entry: &Entry, of: &OptionsOf<'_>, reader: &mut Reader<'_>) -> Option<(String, Setting)> {
     let names = || of.all().map(|option| option.name);
     let Some(description) = of.all().find(|option| option.name == entry.key) else {
         let remedy = match suggestion(&entry.key, names()) {
@@ -105,9 +105,9 @@ fn option(
             None if names().next().is_none() => "it has none".to_owned(),
             None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
         };
-        let over = of.beneath.map_or_else(String::new, |inner| {
-            format!(" over `{}`", inner.name)
-        });
+        let over = of
+            .beneath
+            .map_or_else(String::new, |inner| format!(" over `{}`", inner.name));
         let message = format!(
             "strategy `{}`{over} has no option {}",
             of.strategy.name,

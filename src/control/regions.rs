@@ -64,8 +64,14 @@ chains:
 ";
         let environment = config::GivenEnvironment::default();
         let catalog = config::StrategyCatalog::of_names(&["leaderboard"]);
-        let mut config =
-            config::parse(text, "a.yaml", std::path::Path::new(""), &environment, &catalog).unwrap();
+        let mut config = config::parse(
+            text,
+            "a.yaml",
+            std::path::Path::new(""),
+            &environment,
+            &catalog,
+        )
+        .unwrap();
         config.server.client_region.maxmind = Some(config::MaxMind {
             file: "country.mmdb".into(),
             countries: vec![("DE".to_owned(), "eu".to_owned())],
@@ -84,7 +90,10 @@ chains:
         assert_eq!(of("::ffff:192.0.2.1"), eu);
         assert_eq!(of("198.51.100.7"), us);
         // A place that has no region here, one that the database does not have, and one of IPv6 where it has none.
-        assert_eq!((of("203.0.113.1"), of("8.8.8.8"), of("2001:db8::1")), (None, None, None));
+        assert_eq!(
+            (of("203.0.113.1"), of("8.8.8.8"), of("2001:db8::1")),
+            (None, None, None)
+        );
         assert_eq!((regions.named(b"eu"), regions.named(b"mars")), (eu, None));
     }
 }

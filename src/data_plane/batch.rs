@@ -15,7 +15,7 @@ use wire::splice::{self, ArrayJoin};
 use super::ask::{Ask, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
-use super::call::{LiveCall, MAX_OUT, Next, Settled, record_attempt};
+use super::call::{LiveCall, Next, Settled, record_attempt};
 use super::flights::Lead;
 use super::pipeline::{self, Explain, Served, Told};
 use super::respond::Status;
@@ -390,7 +390,10 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
     };
     if judged.iter().all(Judged::is_refused_batch) {
         // It takes no batches, or none so long: that is learned, and these calls go again, one by one, as the same attempts.
-        let hint = judged.iter().find_map(|one| one.fault).map(|fault| fault.hint);
+        let hint = judged
+            .iter()
+            .find_map(|one| one.fault)
+            .map(|fault| fault.hint);
         let calls = u32::try_from(group.len()).unwrap_or(u32::MAX);
         worker.engine.borrow_mut().batch_refused(
             worker.now(),

@@ -205,8 +205,13 @@ impl Client {
     async fn refuse_head(&mut self, status: u16, why: RequestRefusal) -> Then {
         let started_ns = rt::now();
         self.worker.recorder.borrow_mut().request_started();
-        self.refuse(&Incoming::unread(&self.worker, self.sender), status, why, started_ns)
-            .await
+        self.refuse(
+            &Incoming::unread(&self.worker, self.sender),
+            status,
+            why,
+            started_ns,
+        )
+        .await
     }
 
     /// One error page, counted; the connection closes behind it.

@@ -184,7 +184,12 @@ impl Worker {
                 recorder.chain_panics(chain, began);
                 let chain = chain_name();
                 if began {
-                    tracing::warn!(chain, well, of, "panic: upstreams that are out are used too");
+                    tracing::warn!(
+                        chain,
+                        well,
+                        of,
+                        "panic: upstreams that are out are used too"
+                    );
                 } else {
                     tracing::info!(chain, well, of, "panic is over");
                 }

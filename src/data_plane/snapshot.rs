@@ -8,8 +8,8 @@ use std::time::Duration;
 use config::Compression;
 use engine::chain::ChainId;
 use engine::config::{
-    BreakerConfig, ChainConfig, HeadConfig, LimiterConfig, MethodSet, RetryBudgetConfig, ShardConfig,
-    SheddingConfig, UpstreamConfig,
+    BreakerConfig, ChainConfig, HeadConfig, LimiterConfig, MethodSet, RetryBudgetConfig,
+    ShardConfig, SheddingConfig, UpstreamConfig,
 };
 use engine::index::{ChainIndex, ProviderIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::method;
@@ -206,7 +206,10 @@ fn build_chain(
             finality_interval: chain.heads.finality_interval,
         },
         panic_permille: permille(chain.panic),
-        geo: chain.geo.as_ref().map(|geo| tariff::geo(geo, &epoch.regions)),
+        geo: chain
+            .geo
+            .as_ref()
+            .map(|geo| tariff::geo(geo, &epoch.regions)),
     };
     engine_chain
         .check()

@@ -102,8 +102,14 @@ mod tests {
         });
         let account = account(&configured);
         let allowance = |amount, of| Some(Allowance { amount, of });
-        assert_eq!(account.per_second, allowance(330, engine::config::Measure::Units));
-        assert_eq!(account.per_day, allowance(7, engine::config::Measure::Calls));
+        assert_eq!(
+            account.per_second,
+            allowance(330, engine::config::Measure::Units)
+        );
+        assert_eq!(
+            account.per_day,
+            allowance(7, engine::config::Measure::Calls)
+        );
         assert_eq!(account.per_month, None);
         let included = (account.included_units, account.included_per);
         assert_eq!(included, (5, engine::config::Period::Day));

@@ -14,8 +14,8 @@ mod dimensions;
 pub mod event_line;
 pub mod events;
 mod foreign;
-pub mod hlog;
 mod health;
+pub mod hlog;
 mod labels;
 pub mod log;
 pub mod manual;
@@ -40,7 +40,8 @@ pub use health::BearingLevels;
 pub use labels::{
     AttemptOutcome, CacheLifetime, CacheStatus, CallOutcome, ConnectOutcome, ConnectionRefusal,
     FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, LearnedKind, LimitKind, Period,
-    PollOutcome, PoolState, Protocol, RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES, STATUS_LABELS, status_index,
+    PollOutcome, PoolState, Protocol, RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES,
+    STATUS_LABELS, status_index,
 };
 pub use metrics::{METRICS, Metric};
 pub use record::{

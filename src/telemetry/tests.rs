@@ -1,8 +1,8 @@
 //! The tables' own rules, and what recorders, snapshots and renderers promise together.
 
 mod answers;
-mod events;
 mod bearing;
+mod events;
 mod metrics;
 mod promtool;
 mod table;

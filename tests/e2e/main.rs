@@ -29,9 +29,15 @@ mod hedging;
 mod json_rpc;
 mod lifecycle;
 mod limits;
+#[path = "../config/mmdb.rs"]
+mod mmdb;
 mod observability;
 mod own_writes;
 mod policies;
+mod regions;
+mod resilience;
+mod sessions;
+mod strategies;
 mod streaming;
 mod surface;
 mod tls;

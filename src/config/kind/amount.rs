@@ -17,7 +17,8 @@ const MAX_MONEY: u64 = 1_000_000;
 impl Read for Money {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let how = "an amount as in `0.45`, up to 1000000, with at most six digits after the point";
-        let parse = |text: &str| parse_money(text).filter(|amount| *amount <= MAX_MONEY * 1_000_000);
+        let parse =
+            |text: &str| parse_money(text).filter(|amount| *amount <= MAX_MONEY * 1_000_000);
         reader.public(node, "a price", how, parse).map(Self)
     }
 }
@@ -43,7 +44,12 @@ impl Read for Amount {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
         let how = "a whole number above zero and what is counted, as in `50 calls` or `330 compute_units`";
         reader
-            .public(node, "a number of calls or compute units", how, parse_amount)
+            .public(
+                node,
+                "a number of calls or compute units",
+                how,
+                parse_amount,
+            )
             .map(Self)
     }
 }

@@ -127,10 +127,7 @@ impl ClientRegion {
         };
         let (list, at) = match listed(&maxmind.countries, country) {
             Some(at) => (&maxmind.countries, at),
-            None => (
-                &maxmind.continents,
-                listed(&maxmind.continents, continent)?,
-            ),
+            None => (&maxmind.continents, listed(&maxmind.continents, continent)?),
         };
         list.get(at).map(|(_, region)| region.as_str())
     }
@@ -176,7 +173,10 @@ mod tests {
             let network = Network::parse(text).unwrap();
             assert_eq!(network.to_string(), text);
             assert!(network.contains(inside.parse().unwrap()), "{text} {inside}");
-            assert!(!network.contains(outside.parse().unwrap()), "{text} {outside}");
+            assert!(
+                !network.contains(outside.parse().unwrap()),
+                "{text} {outside}"
+            );
         }
     }
 

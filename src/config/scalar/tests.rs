@@ -181,7 +181,17 @@ fn money_is_read_to_the_millionth_and_no_finer() {
         assert_eq!(parse_money(text), Some(millionths), "{text}");
         assert_eq!(format_money(millionths), text);
     }
-    for text in ["", "0.0000001", "-1", ".5", "1.", "1e3", "0,45", "18446744073709.551616", "0.45 EUR"] {
+    for text in [
+        "",
+        "0.0000001",
+        "-1",
+        ".5",
+        "1.",
+        "1e3",
+        "0,45",
+        "18446744073709.551616",
+        "0.45 EUR",
+    ] {
         assert_eq!(parse_money(text), None, "{text}");
     }
 }

@@ -6,7 +6,7 @@ use engine::method;
 
 use super::set;
 use crate::file;
-use crate::kind::{Name, PATTERN_RULE, Whole, is_name, NAME_RULE};
+use crate::kind::{NAME_RULE, Name, PATTERN_RULE, Whole, is_name};
 use crate::model::{Account, Included, MethodPattern, Period, Price, Quota};
 use crate::problem::{shown, suggestion};
 use crate::read::{At, Named, Reader};

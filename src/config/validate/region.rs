@@ -97,7 +97,8 @@ fn networks(
         known(&region.value.0, &region.origin, regions, reader);
         let Some(network) = Network::parse(&key.value) else {
             let message = format!("{} is not a network", shown(&key.value));
-            let remedy = "write its first address and how many bits its addresses share, as in `10.0.0.0/8`";
+            let remedy =
+                "write its first address and how many bits its addresses share, as in `10.0.0.0/8`";
             reader.problem_at(&key.origin, message, remedy);
             continue;
         };
@@ -132,7 +133,10 @@ fn maxmind(
     }
     let file = file.file?;
     let bytes = reader.large_file(&file.origin, &file.value.0)?;
-    if let Err(fault) = Database::from_source(bytes).map_err(|error| error.to_string()).and_then(tells_places) {
+    if let Err(fault) = Database::from_source(bytes)
+        .map_err(|error| error.to_string())
+        .and_then(tells_places)
+    {
         reader.problem_at(
             &file.origin,
             format!("the file is no database of countries in MaxMind's format: {fault}"),

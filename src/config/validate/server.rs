@@ -15,11 +15,7 @@ use crate::scalar::format_size;
 /// Most listening addresses.
 const MAX_LISTEN: usize = 16;
 
-pub(crate) fn server(
-    file: file::Server,
-    regions: &[String],
-    reader: &mut Reader<'_>,
-) -> Server {
+pub(crate) fn server(file: file::Server, regions: &[String], reader: &mut Reader<'_>) -> Server {
     let mut server = Server::default();
     let admin_origin = file.admin.as_ref().map(|at| at.origin.clone());
     set(&mut server.admin, file.admin, |address| address.0);

@@ -1,8 +1,8 @@
 //! Looking at the ring for a moment before sleeping on it, where that has paid lately. The look costs no system call,
 //! and it is given up within a few tries where sleeping is cheaper.
 
-use super::thrift::Manner;
 use super::Driver;
+use super::thrift::Manner;
 use crate::clock;
 
 /// Waits that sleep at once between two looks, at most: what a useless look costs is spread over so many.

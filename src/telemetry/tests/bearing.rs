@@ -62,13 +62,22 @@ fn each_thing_counts_in_its_own_cell() {
     assert_eq!(at(Metric::BreakerGroupState, &[1, 0, 1]), 1);
     assert_eq!(at(Metric::BreakerGroupState, &[1, 0, 0]), 0);
     assert_eq!(at(Metric::LimitsFound, &[1, LimitKind::Rate.index()]), 1);
-    assert_eq!(at(Metric::LimitsFound, &[1, LimitKind::InFlight.index()]), 0);
+    assert_eq!(
+        at(Metric::LimitsFound, &[1, LimitKind::InFlight.index()]),
+        0
+    );
     assert_eq!(at(Metric::Learned, &[1, LearnedKind::Batch.index()]), 2);
     assert_eq!(at(Metric::CallsShed, &[0, 0]), 1);
     assert_eq!(at(Metric::CallsHopeless, &[1]), 1);
     // What is saved here is not lost there.
-    assert_eq!((at(Metric::Saved, &[0]), at(Metric::PaidMore, &[0])), (900, 300));
-    assert_eq!((at(Metric::Spent, &[2]), at(Metric::SpentUnits, &[2])), (33_750_000, 75));
+    assert_eq!(
+        (at(Metric::Saved, &[0]), at(Metric::PaidMore, &[0])),
+        (900, 300)
+    );
+    assert_eq!(
+        (at(Metric::Spent, &[2]), at(Metric::SpentUnits, &[2])),
+        (33_750_000, 75)
+    );
     assert_eq!(at(Metric::AccountHoldOffs, &[1]), 1);
     assert_eq!(at(Metric::Retries, &[0, RetryKind::Race.index()]), 1);
 }
@@ -96,7 +105,10 @@ fn of_two_shards_what_each_has_adds_up_and_what_both_see_does_not() {
         r#"livechain_account_paid_this_month{account="growth"} 0.5"#.to_owned(),
         r#"livechain_spend_total{chain="base",upstream="drpc"} 0.0000675"#.to_owned(),
     ] {
-        assert!(text.lines().any(|one| one == line), "{line} is not in\n{text}");
+        assert!(
+            text.lines().any(|one| one == line),
+            "{line} is not in\n{text}"
+        );
     }
 }
 

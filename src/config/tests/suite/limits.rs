@@ -140,8 +140,13 @@ fn entries_of_compute_units() {
         .collect();
     assert!(patterns.len() > 513, "{}", patterns.len());
     let units = |count: usize| {
-        let items = lines(count, |number| format!("            {:?}: 1", patterns[number]));
-        told("", &format!("        price:\n          compute_units:\n{items}"))
+        let items = lines(count, |number| {
+            format!("            {:?}: 1", patterns[number])
+        });
+        told(
+            "",
+            &format!("        price:\n          compute_units:\n{items}"),
+        )
     };
     assert_eq!(units(512), None);
     assert!(units(513).unwrap().contains("more than 512 entries"));

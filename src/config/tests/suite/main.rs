@@ -12,7 +12,7 @@ mod limits;
 #[path = "../../../../tests/config/mmdb.rs"]
 mod mmdb;
 mod properties;
-mod reference;
 mod providers;
+mod reference;
 mod rendering;
 mod world;

@@ -42,9 +42,14 @@ pub fn environment() -> GivenEnvironment {
             .insert(Path::new("/fixtures").join(name), content.into_bytes());
     }
     let networks = [([192, 0, 2, 0], 24, "DE", "EU")];
-    for (name, kind) in [("country.mmdb", "GeoLite2-Country"), ("asn.mmdb", "GeoLite2-ASN")] {
+    for (name, kind) in [
+        ("country.mmdb", "GeoLite2-Country"),
+        ("asn.mmdb", "GeoLite2-ASN"),
+    ] {
         let database = crate::mmdb::database(kind, &networks);
-        given.files.insert(Path::new("/fixtures").join(name), database);
+        given
+            .files
+            .insert(Path::new("/fixtures").join(name), database);
     }
     given
 }
