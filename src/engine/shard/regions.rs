@@ -15,7 +15,6 @@
 //! by no region, so that what is far away is measured now and then, and found when it comes nearer.
 
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use crate::call::Call;
 use crate::config::GeoConfig;
@@ -156,10 +155,12 @@ fn keep(
     });
 }
 
-/// Is one of them slower than this?
-pub(super) fn any_slower(candidates: &[Candidate], left: Duration) -> bool {
-    let left_us = u64::try_from(left.as_micros()).unwrap_or(u64::MAX);
-    candidates
-        .iter()
-        .any(|candidate| candidate.latency_us > left_us)
+/// Is one of them slower than the time that is left?
+pub(super) fn any_slower(call: &Call, candidates: &[Candidate], now: Instant) -> bool {
+    let left_us = call.deadline.0.saturating_sub(now.0) / 1_000;
+    let mut slowest_us = 0;
+    for candidate in candidates {
+        slowest_us = slowest_us.max(candidate.latency_us);
+    }
+    slowest_us > left_us
 }

@@ -287,8 +287,7 @@ impl Chain {
             if self.geo.is_some() {
                 self.keep_near(call, may_explore(call), &mut candidates, left_out);
             }
-            let left = call.deadline.saturating_duration_since(now);
-            if regions::any_slower(&candidates, left) {
+            if regions::any_slower(call, &candidates, now) {
                 regions::keep_in_time(call, &mut candidates, left_out, now);
             }
         }

@@ -132,7 +132,7 @@ impl Strategy for CostAware {
             let group = group.get(..length).unwrap_or_default();
             let best = group.iter().map(fit).max().unwrap_or(0);
             if rng.chance(best, ONE) {
-                let drawn = SHARES.draw(group, &trial_is_full, &fit, rng).unwrap_or(0);
+                let drawn = SHARES.draw(group, &fit, rng).unwrap_or(0);
                 if let Some(front) = candidates.get_mut(..from + length) {
                     front.rotate_right(length);
                     promote(front, drawn);
@@ -142,7 +142,7 @@ impl Strategy for CostAware {
             }
             from += length;
         }
-        let drawn = SHARES.draw(candidates, &trial_is_full, &whole, rng);
+        let drawn = SHARES.draw(candidates, &whole(&trial_is_full), rng);
         if let Some(position) = drawn {
             promote(candidates, position);
         }

@@ -31,9 +31,18 @@ impl Explorer {
 
     /// The position of the candidate to look at now, if any. Only for calls that may explore.
     pub(super) fn look(&self, candidates: &[Candidate], rng: &mut Rng) -> Option<(usize, Reason)> {
-        let probe = candidates.iter().position(|candidate| candidate.probe_due);
-        if let Some(position) = probe {
-            return Some((position, Reason::Probe));
+        let (mut probes, mut silence_us) = (false, 0);
+        for candidate in candidates {
+            probes |= candidate.probe_due;
+            silence_us = silence_us.max(candidate.silent_for_us);
+        }
+        if probes {
+            let probe = candidates.iter().position(|candidate| candidate.probe_due);
+            return probe.map(|position| (position, Reason::Probe));
+        }
+        // Where traffic is dense nobody is silent, and there is nothing to weigh.
+        if silence_us < self.after_us / PROMISING {
+            return None;
         }
         let (position, silent) = candidates
             .iter()

@@ -75,7 +75,7 @@ impl Strategy for Leaderboard {
             promote(candidates, position);
             return reason;
         }
-        let drawn = self.shares.draw(candidates, &trial_is_full, &whole, rng);
+        let drawn = self.shares.draw(candidates, &whole(&trial_is_full), rng);
         if let Some(position) = drawn {
             promote(candidates, position);
         }

@@ -48,6 +48,13 @@ impl Strategy for QuotaAware {
     ) -> Reason {
         let trial_is_full = trial_limit(candidates);
         let room = |candidate: &Candidate| u64::from(context.offer(candidate.upstream).room);
+        let part = |candidate: &Candidate| {
+            if trial_is_full(candidate) {
+                0
+            } else {
+                room(candidate)
+            }
+        };
         candidates.sort_unstable_by_key(|candidate| {
             (
                 candidate.weight == 0,
@@ -75,11 +82,11 @@ impl Strategy for QuotaAware {
             promote(candidates, position);
             return reason;
         }
-        let drawn = self.shares.draw(candidates, &trial_is_full, &room, rng);
+        let drawn = self.shares.draw(candidates, &part, rng);
         let (drawn, reason) = match drawn {
             Some(drawn) => (Some(drawn), Reason::Room),
             None => {
-                let drawn = self.shares.draw(candidates, &trial_is_full, &whole, rng);
+                let drawn = self.shares.draw(candidates, &whole(&trial_is_full), rng);
                 self.roomy = candidates.len();
                 (drawn, Reason::BestEffort)
             }

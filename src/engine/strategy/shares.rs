@@ -29,49 +29,65 @@ impl Shares {
     }
 
     /// Draws one by its share; of each share only the part that `part` says counts, in 1/65536. `None` where nobody has one.
+    #[inline]
     pub(super) fn draw(
         &self,
         candidates: &[Candidate],
-        left_out: &impl Fn(&Candidate) -> bool,
         part: &impl Fn(&Candidate) -> u64,
         rng: &mut Rng,
     ) -> Option<usize> {
-        let best_us = candidates
+        let with_share = candidates
             .iter()
-            .filter(|candidate| candidate.weight > 0 && !left_out(candidate) && part(candidate) > 0)
-            .map(|candidate| candidate.cost_us)
-            .min()?;
-        let share = |candidate: &Candidate| {
-            if left_out(candidate) {
-                0
-            } else {
-                self.share(best_us, candidate, part)
-            }
-        };
-        let total: u64 = candidates.iter().map(share).sum();
-        let mut drawn = rng.below(total);
-        candidates.iter().position(|candidate| {
-            let share = share(candidate);
-            let hit = drawn < share;
-            drawn = drawn.saturating_sub(share);
-            hit
-        })
+            .filter(|one| one.weight > 0 && part(one) > 0);
+        let best_us = with_share.map(|candidate| candidate.cost_us).min()?;
+        let share = |candidate: &Candidate| self.share(best_us, candidate, part(candidate));
+        if candidates.len() > FEW {
+            let total = candidates.iter().map(share).sum();
+            return drawn(candidates.iter().map(share), rng.below(total));
+        }
+        // Of the usual few each share is worked out once.
+        let mut shares = [0_u64; FEW];
+        let mut total = 0;
+        for (slot, candidate) in shares.iter_mut().zip(candidates) {
+            *slot = share(candidate);
+            total += *slot;
+        }
+        let few = shares.iter().copied().take(candidates.len());
+        drawn(few, rng.below(total))
     }
 
-    fn share(&self, best_us: u64, candidate: &Candidate, part: &impl Fn(&Candidate) -> u64) -> u64 {
-        if candidate.cost_us / MAX_COST_RATIO >= best_us {
+    #[inline]
+    fn share(&self, best_us: u64, candidate: &Candidate, part: u64) -> u64 {
+        if part == 0 || candidate.cost_us / MAX_COST_RATIO >= best_us {
             return 0;
         }
         let best_us = best_us.min(MAX_COST_US);
         let ratio = ((best_us << 16) / candidate.cost_us.max(1)).min(ONE);
-        let power = (0..self.sharpness).fold(ONE, |power, _| (power * ratio) >> 16);
-        ((power * part(candidate).min(ONE)) >> 16) * u64::from(candidate.weight)
+        let mut power = part.min(ONE);
+        for _ in 0..self.sharpness {
+            power = (power * ratio) >> 16;
+        }
+        power * u64::from(candidate.weight)
     }
 }
 
-/// The whole of a share.
-pub(super) const fn whole(_: &Candidate) -> u64 {
-    ONE
+/// So many shares are kept while one is drawn.
+const FEW: usize = 8;
+
+/// The position at which a number that is below the sum lies.
+#[inline]
+fn drawn(mut shares: impl Iterator<Item = u64>, mut number: u64) -> Option<usize> {
+    shares.position(|share| {
+        let hit = number < share;
+        number = number.saturating_sub(share);
+        hit
+    })
+}
+
+/// The whole of a share, for whoever is not left out.
+#[inline]
+pub(super) fn whole(left_out: &impl Fn(&Candidate) -> bool) -> impl Fn(&Candidate) -> u64 {
+    move |candidate| if left_out(candidate) { 0 } else { ONE }
 }
 
 /// While somebody is known, an upstream on trial with enough calls in flight gets no more.
