@@ -161,6 +161,28 @@ fn a_failover_to_one_that_lags_does_not_take_the_number_back() {
     });
 }
 
+/// A chain that mines when it is written to is ahead of all questions beside the traffic.
+#[test]
+fn what_two_providers_answer_is_told_before_anybody_is_polled_again() {
+    let (chain, providers) = providers(3);
+    let setup = Setup::default()
+        .chain("heads: { min_interval: 1h, max_interval: 1h }")
+        .chain("strategy: round_robin")
+        .forwarding_all();
+    let named = ["a", "b", "c"].iter().zip(&providers);
+    let proxy = named
+        .fold(setup, |setup, (name, provider)| {
+            setup.upstream(name, &provider.url(), "")
+        })
+        .start();
+    knows_head(&proxy, HEAD);
+    chain.advance(60);
+    assert_eq!(number_of(&proxy), HEAD, "nobody seconds the first");
+    for _ in 0..3 {
+        assert_eq!(number_of(&proxy), HEAD + 60);
+    }
+}
+
 /// What clients see while the first upstream says nonsense, now and then or always.
 fn stays_sane(count: usize, lies: Rule) {
     let (chain, providers) = providers(count);

@@ -48,6 +48,8 @@ pub struct Height {
     low: Low,
     /// The highest that it answered to a client since its last report.
     answered: u64,
+    /// The same, where it was not believed when it came.
+    claimed: u64,
     /// The questions to it.
     pub polls: Polls,
     /// It said itself that it is not in sync.
@@ -71,6 +73,7 @@ impl Height {
             *slot = Some(report);
             if kind == HeadKind::Newest {
                 self.answered = 0;
+                self.claimed = 0;
                 self.suspicion = None;
             }
         }
@@ -94,6 +97,18 @@ impl Height {
     /// It answered this to a client.
     pub fn answered(&mut self, number: u64) {
         self.answered = self.answered.max(number);
+    }
+
+    /// It answered this to a client, who was not told so.
+    pub fn claimed(&mut self, number: u64) {
+        self.claimed = self.claimed.max(number);
+    }
+
+    /// The newest block that it said it has, believed or not.
+    #[must_use]
+    pub fn said(&self) -> Option<u64> {
+        self.newest()
+            .max((self.claimed > 0).then_some(self.claimed))
     }
 
     /// Does it count where the upstreams' reports are put together? Not when it has been silent, or fails.
@@ -184,5 +199,6 @@ impl Height {
         self.suspicion = None;
         self.low = Low::default();
         self.answered = 0;
+        self.claimed = 0;
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! **Agreed** is what the upstreams' reports together say: the highest; with three or more that report, the second highest, so
 //! that a single one that reports nonsense cannot raise it. **Served** is what clients are told: what is agreed, what another shard has
-//! served ([`Mark`]), or what one answer plausibly added. Neither goes back, but by a reset.
+//! served ([`Mark`]), or what answers plausibly added: one a few blocks, two upstreams' that say the same as much as reports. Neither
+//! goes back, but by a reset.
 //!
 //! **Plausible** is a number that the chain can have reached since the last one was agreed on: 64 blocks, or eight times its usual
 //! pace. One that is higher is believed when another says about the same, or when its upstream has said it three times in a row and no other
@@ -263,17 +264,23 @@ impl Heads {
         if !self.config.enabled || upstream.as_usize() >= self.heights.len() {
             return answered;
         }
-        if let Some(served) = self.served.newest
-            && (answered <= served || !self.is_likely(answered, now))
-        {
-            return served;
-        }
+        let told = match self.served.newest {
+            Some(served) if answered <= served => return served,
+            Some(served) if !self.is_likely(answered, now) => {
+                let seconded = self.seconded(upstream, answered, now);
+                match seconded.filter(|seconded| *seconded > served) {
+                    Some(seconded) => seconded,
+                    None => return served,
+                }
+            }
+            _ => answered,
+        };
         if let Some(height) = self.heights.get_mut(upstream.as_usize()) {
-            height.answered(answered);
+            height.answered(told);
         }
-        self.serve(self.served.era, answered);
-        self.first_served.get_or_insert((answered, now));
-        answered
+        self.serve(self.served.era, told);
+        self.first_served.get_or_insert((told, now));
+        told
     }
 
     /// The upstream said itself that it is not in sync.
@@ -392,16 +399,40 @@ impl Heads {
     /// May one answer raise what clients are told? By as much as the reports may where it is the only upstream's, by a few
     /// blocks where there are others.
     fn is_likely(&self, answered: u64, now: Instant) -> bool {
+        let allowed = if self.heights.len() == 1 {
+            gate::allowance
+        } else {
+            gate::slack
+        };
+        self.is_within(allowed, answered, now)
+    }
+
+    /// Is it no more above what is agreed, or was served first, than is allowed by now?
+    fn is_within(
+        &self,
+        allowed: fn(Option<Duration>, Duration) -> u64,
+        answered: u64,
+        now: Instant,
+    ) -> bool {
         let agreed = self.agreed.map(|agreed| (agreed.newest, agreed.since));
         let Some((newest, since)) = agreed.or(self.first_served) else {
             return true;
         };
         let passed = now.saturating_duration_since(since);
-        let added = if self.heights.len() == 1 {
-            gate::allowance(self.block_time(), passed)
-        } else {
-            gate::slack(self.block_time(), passed)
-        };
-        answered <= newest.saturating_add(added)
+        answered <= newest.saturating_add(allowed(self.block_time(), passed))
+    }
+
+    /// How much of an answer that one alone may not give is believed because another upstream said it, too, since it was last
+    /// asked for its head. A chain that mines in bursts is ahead of the questions.
+    fn seconded(&mut self, upstream: UpstreamIndex, answered: u64, now: Instant) -> Option<u64> {
+        if !self.is_within(gate::allowance, answered, now) {
+            return None;
+        }
+        let height = self.heights.get_mut(upstream.as_usize())?;
+        height.claimed(answered);
+        let others = self.heights.iter().enumerate();
+        let others = others.filter(|(position, _)| *position != upstream.as_usize());
+        let second = others.filter_map(|(_, other)| other.said()).max()?;
+        Some(second.min(answered))
     }
 }

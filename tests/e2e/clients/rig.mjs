@@ -12,7 +12,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import { CHAIN_ID, Chain, freePort, until } from './chain.mjs';
+import { Chain } from './chain.mjs';
+import { CHAIN_ID } from './node.mjs';
+import { freePort } from './ports.mjs';
+import { until } from './until.mjs';
 
 const NODES = 3;
 const DOWN_MS = 600;
@@ -44,6 +47,7 @@ ${upstreams.join('\n')}
 export class Rig {
   kills = 0;
   #churning = null;
+  #stopping = false;
   #log = [];
 
   static async start({ strategy = 'leaderboard' } = {}) {
@@ -69,6 +73,9 @@ export class Rig {
     for (const stream of [this.proxy.stdout, this.proxy.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => this.#log.push(text));
     }
+    this.proxy.once('exit', (code, signal) => {
+      if (!this.#stopping) this.chain.break(new Error(`the proxy ended by itself (${signal ?? `code ${code}`}):\n${this.log()}`));
+    });
     this.url = `http://127.0.0.1:${ports.rpc}/rpc/devnet`;
     this.admin = `http://127.0.0.1:${ports.admin}`;
     try {
@@ -80,6 +87,40 @@ export class Rig {
       throw new Error(`${error.message}\n${this.log()}`);
     }
     if (this.proxy.exitCode !== null) throw new Error(`the proxy ended at once:\n${this.log()}`);
+  }
+
+  /** Does a test's work, and fails with the rig. Of work that fails by itself it is said where everybody was. */
+  async within(work) {
+    let broken = false;
+    this.chain.broken.catch(() => { broken = true; });
+    try {
+      return await Promise.race([work(), this.chain.broken]);
+    } catch (error) {
+      if (!broken) console.error(await this.whereabouts());
+      throw error;
+    }
+  }
+
+  /** How far the nodes are and what the proxy says of it, in a few lines. */
+  async whereabouts() {
+    const of = async (node) => {
+      if (!node.alive) return 'down';
+      const [{ number, hash }, waiting] = await Promise.all([node.latest(), node.waiting()]);
+      return `block ${Number(number)} (${hash}), ${waiting.length} waiting`;
+    };
+    const asked = async () => {
+      const response = await fetch(this.url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"jsonrpc":"2.0","id":1,"method":"eth_blockNumber"}',
+        signal: AbortSignal.timeout(2000),
+      });
+      return response.text();
+    };
+    const said = (promise) => promise.catch((error) => error.message);
+    const lines = this.chain.nodes.map(async (node) => `node ${node.index}: ${await said(of(node))}`);
+    lines.push(said(asked()).then((answer) => `asked for the number, the proxy says: ${answer}`));
+    return ['where the chain is:', ...(await Promise.all(lines)), ...this.chain.mended].join('\n  ');
   }
 
   /** Everything that the proxy printed. */
@@ -99,7 +140,7 @@ export class Rig {
         await sleep(UP_MS);
       }
     };
-    this.#churning = { done: loop(), stop: () => { going = false; } };
+    this.#churning = { done: loop().catch(this.chain.break), stop: () => { going = false; } };
   }
 
   async stopChurn() {
@@ -121,6 +162,7 @@ export class Rig {
 
   /** Ends everything. The proxy is asked with SIGTERM, and must have ended well. */
   async stop() {
+    this.#stopping = true;
     await this.stopChurn();
     let ending;
     if (this.proxy && this.proxy.exitCode === null && this.proxy.signalCode === null) {
@@ -159,6 +201,8 @@ async function control(rig) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const rig = await Rig.start({ strategy: process.argv[2] });
   const server = await control(rig);
+  // Its nodes and its proxy go with it; why is on standard error.
+  rig.chain.broken.catch(() => process.exit(1));
   const says = { url: rig.url, control: `http://127.0.0.1:${server.address().port}`, chainId: CHAIN_ID };
   process.stdout.write(`${JSON.stringify(says)}\n`);
   process.stdin.resume();

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test as nodeTest } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
@@ -12,8 +12,9 @@ import {
 } from 'viem';
 import { generatePrivateKey, mnemonicToAccount, privateKeyToAccount } from 'viem/accounts';
 
-import { CHAIN_ID, until } from './chain.mjs';
+import { CHAIN_ID } from './node.mjs';
 import { Rig } from './rig.mjs';
+import { until } from './until.mjs';
 
 const { abi, bytecode } = JSON.parse(readFileSync(new URL('counter.json', import.meta.url)));
 const bare = process.env.LIVECHAIN_BIN === 'direct';
@@ -34,6 +35,11 @@ function suite(title, { churn, strategy }) {
   describe(title, { timeout: 240_000 }, () => {
     let rig, chain, reader, writer, counter;
 
+    const test = (name, ...rest) => {
+      const work = rest.pop();
+      nodeTest(name, ...rest, () => rig.within(work));
+    };
+
     before(async () => {
       rig = await Rig.start({ strategy });
       chain = defineChain({
@@ -44,7 +50,7 @@ function suite(title, { churn, strategy }) {
       const transport = http(rig.url, { retryCount: 0, timeout: 20_000 });
       reader = createPublicClient({ chain, transport, pollingInterval: 50, cacheTime: 0 });
       writer = createWalletClient({ account, chain, transport });
-      counter = await deploy();
+      counter = await rig.within(deploy);
       if (churn) rig.startChurn();
     });
 

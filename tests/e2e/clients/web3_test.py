@@ -55,6 +55,14 @@ class Rig:
             work()
 
 
+@pytest.fixture(autouse=True)
+def the_rig_lives(rig):
+    """A rig that broke ends, and has said why: no test is then to be blamed on a client or the proxy."""
+    assert rig.process.poll() is None, "the rig broke before this test"
+    yield
+    assert rig.process.poll() is None, "the rig broke in this test"
+
+
 @pytest.fixture(scope="module", params=["peace", pytest.param("churn", marks=pytest.mark.skipif(BARE, reason="one node"))])
 def rig(request):
     rig = Rig(churn=request.param == "churn")

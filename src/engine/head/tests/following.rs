@@ -256,6 +256,36 @@ fn an_answer_is_never_less_than_what_was_served_and_may_be_a_little_more() {
 }
 
 #[test]
+fn what_two_have_answered_is_told_before_they_are_asked_again() {
+    let mut heads = running(3);
+    for _ in 0..5 {
+        assert_eq!(heads.answer(A, 1_040, ms(10_100)), 1_010, "one alone");
+    }
+    assert_eq!(heads.answer(B, 1_042, ms(10_200)), 1_040, "as much as both");
+    assert_eq!(heads.served(), Some(1_040));
+    assert_eq!(heads.known(B, HeadKind::Newest), Some(1_040));
+    assert_eq!(heads.answer(C, 1_042, ms(10_300)), 1_042);
+    let agreed = heads.agreed().unwrap();
+    assert_eq!(agreed.newest, 1_010, "answers agree on nothing");
+    // What both say must be what the chain can have reached, as with reports.
+    for upstream in [A, B, C] {
+        assert_eq!(heads.answer(upstream, 1_075, ms(10_400)), 1_042);
+    }
+    assert_eq!(heads.answer(A, 1_074, ms(10_400)), 1_042);
+    assert_eq!(heads.answer(B, 1_074, ms(10_400)), 1_074);
+}
+
+#[test]
+fn an_answer_that_was_not_believed_is_forgotten_at_the_next_report() {
+    let mut heads = running(3);
+    assert_eq!(heads.answer(A, 1_040, ms(10_100)), 1_010);
+    heads.newest(A, 1_011, secs(11));
+    assert_eq!(heads.answer(B, 1_040, ms(11_100)), 1_011);
+    heads.disown(B, ms(11_200));
+    assert_eq!(heads.answer(C, 1_040, ms(11_300)), 1_011);
+}
+
+#[test]
 fn where_there_is_one_upstream_only_its_answers_may_jump_as_its_reports_may() {
     let mut heads = running(1);
     assert_eq!(heads.answer(A, 1_074, ms(10_000)), 1_074);
