@@ -19,3 +19,7 @@ pub mod control;
 pub mod control_plane;
 pub mod data_plane;
 pub mod manual;
+
+#[cfg(test)]
+#[path = "../tests/config/mmdb.rs"]
+mod mmdb;

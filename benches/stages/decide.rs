@@ -136,6 +136,9 @@ fn dimensions() -> Arc<Dimensions> {
         strategies: vec!["leaderboard", "priority", "round_robin"],
         fault_classes: vec!["transport", "timeout"],
         breaker_states: vec!["closed", "open", "half_open"],
+        method_groups: vec!["reads", "logs"],
+        priorities: vec!["bulk", "critical"],
+        accounts: Vec::new(),
         exclusions: vec!["breaker_open", "hold_off"],
         version: "0.1.0",
     })

@@ -165,3 +165,11 @@ pub(super) fn batch_refused(out: &mut Vec<u8>) {
         b"{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"batch requests are not supported\"}}",
     );
 }
+
+/// The body that a node answers whose batches are limited.
+pub(super) fn batch_too_long(out: &mut Vec<u8>, most: usize) {
+    let error = format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{{\"code\":-32005,\"message\":\"batch too large: limit is {most} calls\"}}}}"
+    );
+    out.extend_from_slice(error.as_bytes());
+}

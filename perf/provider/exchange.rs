@@ -52,6 +52,7 @@ pub(super) struct Plan<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BatchFault {
     Unsupported,
+    TooLong(usize),
     OutOfOrder,
     MissingItem,
 }
@@ -77,14 +78,18 @@ impl<'a> Plan<'a> {
             let fault = &active.rule.fault;
             let of_batches = matches!(
                 fault,
-                Fault::BatchUnsupported | Fault::BatchOutOfOrder | Fault::BatchMissingItem
+                Fault::BatchUnsupported
+                    | Fault::BatchTooLong { .. }
+                    | Fault::BatchOutOfOrder
+                    | Fault::BatchMissingItem
             );
             let covered = if calls.is_empty() {
                 active.rule.method.is_none()
             } else {
                 calls.iter().any(|call| active.covers(call.method))
             };
-            if covered && (is_batch || !of_batches) && active.strikes(rng) {
+            let short = matches!(fault, Fault::BatchTooLong { most } if calls.len() <= *most);
+            if covered && !short && (is_batch || !of_batches) && active.strikes(rng) {
                 plan.add(fault);
             }
         }
@@ -133,6 +138,7 @@ impl<'a> Plan<'a> {
             Fault::Interim { code } => first(&mut self.interim, *code),
             Fault::DuplicateAnswer => self.twice = true,
             Fault::BatchUnsupported => first(&mut self.batch, BatchFault::Unsupported),
+            Fault::BatchTooLong { most } => first(&mut self.batch, BatchFault::TooLong(*most)),
             Fault::BatchOutOfOrder => first(&mut self.batch, BatchFault::OutOfOrder),
             Fault::BatchMissingItem => first(&mut self.batch, BatchFault::MissingItem),
             // Those of single calls; `answer` applies them.
@@ -145,6 +151,7 @@ impl<'a> Plan<'a> {
         answers.retain(|answer| !answer.is_empty());
         match self.batch {
             Some(BatchFault::Unsupported) => return answer::batch_refused(out),
+            Some(BatchFault::TooLong(most)) => return answer::batch_too_long(out, most),
             Some(BatchFault::OutOfOrder) => answers.reverse(),
             Some(BatchFault::MissingItem) => answers.truncate(answers.len().saturating_sub(1)),
             None => {}

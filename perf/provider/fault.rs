@@ -130,6 +130,11 @@ pub enum Fault {
     },
     /// A batch is answered with one error object.
     BatchUnsupported,
+    /// A batch of more calls than this is answered with one error object that says so.
+    BatchTooLong {
+        /// Calls that it takes.
+        most: usize,
+    },
     /// A batch's answers come in reverse.
     BatchOutOfOrder,
     /// The last answer of a batch is missing.

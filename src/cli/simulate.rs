@@ -155,7 +155,7 @@ impl Deciding {
             Some(path) => {
                 let config = super::check::load(path)
                     .map_err(|problems| super::check::report(&problems).trim_end().to_owned())?;
-                told::of_config(&config, chain)?
+                told::of_config(&config, chain, template)?
             }
             None => told::of_defaults(template)?,
         };

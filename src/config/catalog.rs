@@ -3,7 +3,7 @@
 
 pub use engine::strategy::OptionKind;
 
-use crate::model::Strategy;
+use crate::model::{Setting, Strategy};
 
 /// The strategies that a configuration may name.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +17,13 @@ pub struct StrategyCatalog {
 pub struct StrategyDescription {
     /// Its name in a configuration.
     pub name: &'static str,
-    /// One sentence on when to use it.
+    /// One sentence on what it does.
     pub about: &'static str,
+    /// When to use it, one sentence.
+    pub when_to_use: &'static str,
+    /// The option that names the strategy beneath, of one that orders what another has ranked: that one's options may be given beside
+    /// its own.
+    pub over: Option<&'static str>,
     /// What it may be told.
     pub options: Vec<OptionDescription>,
 }
@@ -41,6 +46,8 @@ impl StrategyCatalog {
         let plain = |name: &&'static str| StrategyDescription {
             name,
             about: "",
+            when_to_use: "",
+            over: None,
             options: Vec::new(),
         };
         Self {
@@ -62,6 +69,40 @@ impl StrategyCatalog {
         self.strategies
             .iter()
             .find(|strategy| strategy.name == name)
+    }
+
+    /// The strategies that `wrapper` can be over; none of one that is over none.
+    pub fn beneath(
+        &self,
+        wrapper: &StrategyDescription,
+    ) -> impl Iterator<Item = &StrategyDescription> {
+        let over = wrapper
+            .over
+            .and_then(|over| wrapper.options.iter().find(|option| option.name == over));
+        let words: &[&str] = match over.map(|option| option.kind) {
+            Some(OptionKind::Word { words, .. }) => words,
+            _ => &[],
+        };
+        words.iter().filter_map(|word| self.find(word))
+    }
+
+    /// The strategy that `wrapper` is over with these settings; `None` for one that is over none.
+    pub(crate) fn chosen_beneath(
+        &self,
+        wrapper: &StrategyDescription,
+        settings: &[(String, Setting)],
+    ) -> Option<&StrategyDescription> {
+        let over = wrapper.over?;
+        let given = settings.iter().find(|(name, _)| name == over);
+        let OptionKind::Word { words, default } =
+            wrapper.options.iter().find(|o| o.name == over)?.kind
+        else {
+            return None;
+        };
+        match given {
+            Some((_, Setting::Word(word))) => self.find(word),
+            _ => self.find(words.get(default)?),
+        }
     }
 
     /// All names, in the registry's order.

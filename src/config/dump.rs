@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::environment::escape;
 use crate::model::{
-    AccessLog, CacheTtl, Chain, Config, Cores, Header, HedgeRule, Limits, LogPath, MethodFilter,
-    MethodPattern, MethodRule, REDACTED, Server, Setting, Strategy, Upstream, UpstreamTls,
-    UpstreamUrl,
+    AccessLog, Account, CacheTtl, Chain, ClientRegion, Config, Cores, Geo, Header, HedgeRule,
+    Limits, LogPath, MethodFilter, MethodPattern, MethodRule, Price, Quota, REDACTED, Server,
+    Setting, Strategy, Upstream, UpstreamTls, UpstreamUrl,
 };
-use crate::scalar::{format_duration, format_share, format_size};
+use crate::scalar::{format_duration, format_money, format_share, format_size};
 use crate::strategy::show;
 
 impl Config {
@@ -38,6 +38,7 @@ impl Config {
                 "max_bytes": format_size(self.cache.max_bytes as u64),
             },
             "coalesce": { "enabled": self.coalesce.enabled },
+            "accounts": self.accounts.iter().map(account).collect::<Map<_, _>>(),
             "methods": rules(&self.methods),
             "chains": self.chains.iter().map(|each| (each.name.clone(), chain(each))).collect::<Map<_, _>>(),
         });
@@ -68,11 +69,63 @@ fn server(server: &Server) -> Value {
         "drain_timeout": format_duration(server.drain_timeout),
         "tls": server.tls.as_ref().map(|tls| json!({ "cert": tls.cert, "key": tls.key })),
         "limits": limits(&server.limits),
+        "overload": {
+            "max_live_calls": server.overload.max_live_calls,
+            "max_wait": format_duration(server.overload.max_wait),
+        },
+        "client_region": client_region(&server.client_region),
+        "session": { "header": server.session.header },
         "explain": server.explain,
         "cors": { "origins": server.cors.origins },
         "access_log": access_log(&server.access_log),
         "log": { "level": server.log.level.word(), "format": server.log.format.word() },
     })
+}
+
+fn pairs<'a, K: ToString + 'a>(pairs: impl IntoIterator<Item = &'a (K, String)>) -> Value {
+    let pair = |(key, region): &'a (K, String)| (key.to_string(), json!(region));
+    Value::Object(pairs.into_iter().map(pair).collect())
+}
+
+fn client_region(client: &ClientRegion) -> Value {
+    let maxmind = client.maxmind.as_ref().map(|maxmind| {
+        json!({
+            "file": maxmind.file,
+            "countries": pairs(&maxmind.countries),
+            "continents": pairs(&maxmind.continents),
+        })
+    });
+    json!({ "header": client.header, "networks": pairs(&client.networks), "maxmind": maxmind })
+}
+
+fn account(account: &Account) -> (String, Value) {
+    let quota =
+        |quota: Option<Quota>| quota.map(|quota| format!("{} {}", quota.amount, quota.of.word()));
+    let included = account
+        .included
+        .map(|included| json!({ "compute_units": included.units, "per": included.per.word() }));
+    let settings = json!({
+        "limits": {
+            "per_second": quota(account.per_second),
+            "per_day": quota(account.per_day),
+            "per_month": quota(account.per_month),
+        },
+        "included": included,
+    });
+    (account.name.clone(), settings)
+}
+
+fn price(price: &Price) -> Value {
+    let units = price.compute_units.iter();
+    let units = units.map(|(pattern, units)| (pattern.to_string(), json!(units)));
+    json!({
+        "per_million": format_money(price.per_unit_pico),
+        "compute_units": units.collect::<Map<_, _>>(),
+    })
+}
+
+pub(crate) fn geo(geo: &Geo) -> Value {
+    json!({ "home": geo.home, "bound": format_duration(geo.bound) })
 }
 
 fn cores(cores: &Cores) -> Value {
@@ -175,6 +228,8 @@ fn chain(chain: &Chain) -> Value {
         },
         "cache": { "enabled": chain.cache.enabled },
         "coalesce": { "enabled": chain.coalesce.enabled },
+        "geo": chain.geo.as_ref().map(geo),
+        "panic": format_share(chain.panic),
         "methods": rules(&chain.methods),
         "upstreams": chain.upstreams.iter().map(upstream).collect::<Vec<_>>(),
     })
@@ -190,6 +245,9 @@ fn upstream(upstream: &Upstream) -> Value {
         "allow_link_local": upstream.allow_link_local,
         "priority": upstream.priority,
         "weight": upstream.weight,
+        "region": upstream.region,
+        "account": upstream.account,
+        "price": price(&upstream.price),
         "headers": upstream.headers.iter().map(header).collect::<Map<_, _>>(),
         "methods": filter(&upstream.methods),
         "breaker": {
@@ -197,7 +255,15 @@ fn upstream(upstream: &Upstream) -> Value {
             "window": format_duration(upstream.breaker.window),
             "open_for": format_duration(upstream.breaker.open_for),
             "probes": upstream.breaker.probes,
+            "brownout": upstream.breaker.brownout,
+            "by_group": upstream.breaker.by_group,
         },
+        "max_in_flight": upstream.max_in_flight,
+        "limiter": {
+            "in_flight": upstream.limiter.in_flight,
+            "rate": upstream.limiter.rate,
+        },
+        "slow_start": upstream.slow_start,
         "pool": {
             "max_connections": upstream.pool.max_connections,
             "max_waiting": upstream.pool.max_waiting,

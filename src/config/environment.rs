@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// Longest file that a configuration may consist of or name, in bytes.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// Longest database that a configuration may name, in bytes.
+pub const MAX_DATABASE_BYTES: u64 = 256 << 20;
+
 /// Where variables and files come from.
 pub trait Environment {
     /// The value of a variable; `None` if it is not set or is not UTF-8.
@@ -18,6 +21,14 @@ pub trait Environment {
     /// # Errors
     /// What the system says, or `FileTooLarge` above [`MAX_FILE_BYTES`].
     fn file(&self, path: &Path) -> io::Result<Vec<u8>>;
+
+    /// The content of a file that may be a database.
+    ///
+    /// # Errors
+    /// What the system says, or `FileTooLarge` above [`MAX_DATABASE_BYTES`].
+    fn large_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.file(path)
+    }
 }
 
 /// The process's own variables and file system.
@@ -30,14 +41,22 @@ impl Environment for ProcessEnvironment {
     }
 
     fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let file = std::fs::File::open(path)?;
-        let mut content = Vec::new();
-        file.take(MAX_FILE_BYTES + 1).read_to_end(&mut content)?;
-        if content.len() as u64 > MAX_FILE_BYTES {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        Ok(content)
+        read(path, MAX_FILE_BYTES)
     }
+
+    fn large_file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        read(path, MAX_DATABASE_BYTES)
+    }
+}
+
+fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::open(path)?;
+    let mut content = Vec::new();
+    file.take(max_bytes + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > max_bytes {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(content)
 }
 
 /// Variables and files that are given, for tests and simulations. Without `Debug`: it may hold secrets.

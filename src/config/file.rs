@@ -3,12 +3,13 @@
 //! validated model's. A key's first sentence is what an editor shows.
 
 mod answers;
+mod providers;
 
 use schemars::json_schema;
 
 use crate::kind::{
     Address, AdminAddress, FilePath, Fraction, LogTarget, Name, Pattern, SecretText, ServerName,
-    Size, Span, WebOrigin, Whole, section,
+    Share, Size, Span, WebOrigin, Whole, section,
 };
 use crate::model::{Compression, Cores, LogFormat, LogLevel, TrustRoots};
 use crate::read::{At, Named, Read, Reader};
@@ -16,6 +17,9 @@ use crate::tree::{Node, Value};
 
 pub(crate) use answers::{
     Cache, ChainCache, ChainCoalesce, Coalesce, Heads, HedgeRule, MethodCache,
+};
+pub(crate) use providers::{
+    Account, ClientRegion, Geo, Limiter, MaxMind, Overload, Price, Session,
 };
 
 const SECOND: u64 = 1_000;
@@ -47,6 +51,8 @@ section! {
         optional cache: Cache,
         /// Identical calls in flight as one call to an upstream.
         optional coalesce: Coalesce,
+        /// What was agreed with providers, by a name of your choice.
+        optional accounts: Named<Account>,
         /// Rules for methods on every chain, by name or pattern. Of the rules that match, the most specific one wins, setting by setting; a chain's own wins between equals.
         optional methods: Named<MethodRule>,
         /// The chains that are served, by name.
@@ -71,6 +77,12 @@ section! {
         optional tls: ServerTls,
         /// What a client may cost.
         optional limits: Limits,
+        /// When calls are refused so that the others are served.
+        optional overload: Overload,
+        /// How the region of a client is known, for chains with `geo`.
+        optional client_region: ClientRegion,
+        /// What tells sessions apart, for the strategy `sticky_session`.
+        optional session: Session,
         /// Whether answers carry `x-livechain-upstream` and `x-livechain-attempts`.
         optional explain: bool,
         /// Which web pages may read answers.
@@ -201,6 +213,10 @@ section! {
         optional cache: ChainCache,
         /// Whether the chain's identical calls in flight join.
         optional coalesce: ChainCoalesce,
+        /// How a client's region matters; it does not without.
+        optional geo: Geo,
+        /// Where no more than this share of the upstreams is well, those that are out are used as well; 0 is never.
+        optional panic: Share<0, 1_000>,
         /// Rules for methods on this chain.
         optional methods: Named<MethodRule>,
         /// The upstreams, 1 to 64.
@@ -237,12 +253,24 @@ section! {
         optional priority: Whole<1, 1_000_000>,
         /// Share for strategies that go by it, beside the other upstreams' weights; 0 is none.
         optional weight: Whole<0, 1_000_000>,
+        /// The region that it is in, by a name of your choice.
+        optional region: Name,
+        /// The account that pays for it, one of `accounts`; one of its own, without limits, unless given.
+        optional account: Name,
+        /// What its calls cost.
+        optional price: Price,
         /// Headers added to each request, by name: a value, or `{ value_file: … }` with the file that holds it.
         optional headers: Named<HeaderValue>,
         /// Which methods it is asked.
         optional methods: MethodFilter,
         /// When it is no longer trusted, and for how long.
         optional breaker: Breaker,
+        /// Most attempts at once, of the process, split over the cores, while other upstreams have room.
+        optional max_in_flight: Whole<1, 1_000_000>,
+        /// Which of its limits are found by trying, to stay below them.
+        optional limiter: Limiter,
+        /// Whether its share grows with its answers from the start on, as after an outage: for one that is new beside others that are known.
+        optional slow_start: bool,
         /// Connections to it.
         optional pool: Pool,
         /// Calls of a client's batch that travel together.
@@ -279,6 +307,10 @@ section! {
         optional open_for: Span<{ SECOND / 10 }, HOUR>,
         /// Probes in a row that must succeed before it closes.
         optional probes: Whole<1, 1_000>,
+        /// Whether it keeps a share of its calls while some of them fail, in proportion to what it still does. Without, it is in or out.
+        optional brownout: bool,
+        /// Whether reads, logs, traces and writes are trusted each for itself. Without, all count together.
+        optional by_group: bool,
     }
 }
 

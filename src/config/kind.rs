@@ -1,6 +1,7 @@
 //! The kinds of values that keys have: how each is read, what it must be, and its JSON Schema, in
 //! one place. Never a rule between two keys: those are in [`crate::validate`].
 
+mod amount;
 mod number;
 mod place;
 mod word;
@@ -9,9 +10,12 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+pub(crate) use amount::{Amount, Money};
 pub(crate) use number::{CacheSize, Fraction, Share, Size, Span, Ttl, Whole};
 pub(crate) use place::{Address, AdminAddress, FilePath, LogTarget, SecretText, WebOrigin};
-pub(crate) use word::{NAME_RULE, Name, PATTERN_RULE, Pattern, ServerName, is_name};
+pub(crate) use word::{
+    HeaderName, NAME_RULE, Name, PATTERN_RULE, Pattern, ServerName, is_header_name, is_name,
+};
 
 use crate::read::{At, Named, Read, Reader};
 use crate::tree::Node;

@@ -28,14 +28,18 @@ mod url;
 mod validate;
 
 pub use catalog::{OptionDescription, OptionKind, StrategyCatalog, StrategyDescription};
-pub use environment::{Environment, GivenEnvironment, MAX_FILE_BYTES, ProcessEnvironment};
+pub use environment::{
+    Environment, GivenEnvironment, MAX_DATABASE_BYTES, MAX_FILE_BYTES, ProcessEnvironment,
+};
 pub use file::MAX_ATTEMPTS;
 pub use load::{load, parse};
 pub use model::{
-    AccessLog, Batch, Breaker, Cache, CacheTtl, Chain, ChainCache, Coalesce, Compression, Config,
-    Cores, Cors, Header, Heads, Hedge, HedgeRule, Limits, Log, LogFormat, LogLevel, LogPath,
-    MethodFilter, MethodPattern, MethodPolicy, MethodRule, Pool, Probe, Resolver, Retry, Secret,
-    Server, ServerTls, Setting, Strategy, TrustRoots, Upstream, UpstreamTls, UpstreamUrl,
+    AccessLog, Account, Batch, Breaker, Cache, CacheTtl, Chain, ChainCache, ClientRegion, Coalesce,
+    Compression, Config, Cores, Cors, Geo, Header, Heads, Hedge, HedgeRule, Included, Limiter,
+    Limits, Log, LogFormat, LogLevel, LogPath, MaxMind, Measure, MethodFilter, MethodPattern,
+    MethodPolicy, MethodRule, Network, Overload, Period, Pool, Price, Probe, Quota, Resolver,
+    Retry, Secret, Server, ServerTls, Session, Setting, Strategy, TrustRoots, Upstream,
+    UpstreamTls, UpstreamUrl,
 };
 pub use problem::{Excerpt, Problem, Problems};
 pub use reference::reference;

@@ -3,8 +3,10 @@
 //! Everything here has passed validation: names are legal, numbers are in range, URLs are split.
 //! Nothing here reads a file, and nothing here shows a secret in `Debug` or when serialised.
 
+mod account;
 mod answers;
 mod method;
+mod region;
 mod secret;
 mod server;
 mod upstream;
@@ -12,14 +14,17 @@ mod upstream;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use account::{Account, Included, Measure, Period, Price, Quota};
 pub use answers::{Cache, CacheTtl, ChainCache, Coalesce, Heads, Hedge, HedgeRule};
 pub use method::{MethodFilter, MethodPattern, MethodPolicy, MethodRule, SENSITIVE_NAMESPACES};
+pub use region::{ClientRegion, Geo, MaxMind, Network, Session};
 pub use secret::{REDACTED, Secret};
 pub use server::{
-    AccessLog, Cores, Cors, Limits, Log, LogFormat, LogLevel, LogPath, Server, ServerTls,
+    AccessLog, Cores, Cors, Limits, Log, LogFormat, LogLevel, LogPath, Overload, Server, ServerTls,
 };
 pub use upstream::{
-    Batch, Breaker, Compression, Header, Pool, TrustRoots, Upstream, UpstreamTls, UpstreamUrl,
+    Batch, Breaker, Compression, Header, Limiter, Pool, TrustRoots, Upstream, UpstreamTls,
+    UpstreamUrl,
 };
 
 /// A whole configuration, version 1.
@@ -35,6 +40,8 @@ pub struct Config {
     pub cache: Cache,
     /// Identical calls in flight as one, on chains that say nothing of their own.
     pub coalesce: Coalesce,
+    /// What was agreed with providers, in the file's order.
+    pub accounts: Vec<Account>,
     /// Rules for methods of every chain, in the file's order.
     pub methods: Vec<MethodRule>,
     /// The chains, in the file's order. Never empty.
@@ -78,6 +85,11 @@ pub struct Chain {
     pub cache: ChainCache,
     /// Whether identical calls in flight join.
     pub coalesce: Coalesce,
+    /// How a client's region matters; `None` if it does not.
+    pub geo: Option<Geo>,
+    /// Where no more than this share of the upstreams is well, those that are out are used as well. 0.0 to 1.0 in whole
+    /// thousandths; 0 is never.
+    pub panic: f64,
     /// Rules for methods of this chain alone, in the file's order.
     pub methods: Vec<MethodRule>,
     /// The upstreams, in the file's order. 1 to 64.
@@ -156,6 +168,20 @@ impl Config {
         self.chains.iter().any(|chain| chain.cache.enabled)
     }
 
+    /// The names of all regions that upstreams are in, each once, in the file's order. No other region is named anywhere.
+    #[must_use]
+    pub fn regions(&self) -> Vec<&str> {
+        let mut regions: Vec<&str> = Vec::new();
+        for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
+            if let Some(region) = upstream.region.as_deref()
+                && !regions.contains(&region)
+            {
+                regions.push(region);
+            }
+        }
+        regions
+    }
+
     /// The number of upstreams over all chains.
     #[must_use]
     pub fn upstream_count(&self) -> usize {
@@ -170,6 +196,8 @@ impl Config {
         if let Some(tls) = &self.server.tls {
             files.extend([tls.cert.clone(), tls.key.clone()]);
         }
+        let maxmind = self.server.client_region.maxmind.as_ref();
+        files.extend(maxmind.map(|maxmind| maxmind.file.clone()));
         for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
             files.extend(upstream.url_file.clone());
             files.extend(upstream.tls.ca.clone());

@@ -92,6 +92,11 @@ pub(crate) fn format_size(bytes: u64) -> String {
 
 /// Reads `20%`, `2.5%` or `0.2`: a share from 0 to 1.
 pub(crate) fn parse_share(text: &str) -> Option<f64> {
+    parse_part(text).filter(|share| *share <= 1.0)
+}
+
+/// Reads `150%` or `1.5`: what may be more than the whole.
+pub(crate) fn parse_part(text: &str) -> Option<f64> {
     let (digits, percent) = match text.strip_suffix('%') {
         Some(digits) => (digits.trim_end_matches(' '), true),
         None => (text, false),
@@ -106,17 +111,33 @@ pub(crate) fn parse_share(text: &str) -> Option<f64> {
     } else {
         digits.parse().ok()?
     };
-    (0.0..=1.0).contains(&share).then_some(share)
+    Some(share)
 }
 
 /// Writes a share as percent where that loses nothing, else as a fraction.
 pub(crate) fn format_share(share: f64) -> String {
     let percent = format!("{}%", share * 100.0);
-    if percent.len() <= 7 && parse_share(&percent) == Some(share) {
+    if percent.len() <= 7 && parse_part(&percent) == Some(share) {
         percent
     } else {
         format!("{share}")
     }
+}
+
+/// Reads an amount of money as in `0.45`, in whole millionths; `None` for anything finer.
+pub(crate) fn parse_money(text: &str) -> Option<u64> {
+    let (number, rest) = split_number(text)?;
+    rest.is_empty().then(|| scaled(number, 1_000_000)).flatten()
+}
+
+/// Writes millionths of a currency so that [`parse_money`] reads the same.
+pub(crate) fn format_money(millionths: u64) -> String {
+    let (whole, fraction) = (millionths / 1_000_000, millionths % 1_000_000);
+    if fraction == 0 {
+        return whole.to_string();
+    }
+    let digits = format!("{fraction:06}");
+    format!("{whole}.{}", digits.trim_end_matches('0'))
 }
 
 /// Reads a whole number in decimal. No sign, no `0x`, no separators.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::catalog::{OptionDescription, OptionKind, StrategyCatalog};
 use crate::file::File;
-use crate::model::{Chain, Config, Hedge, Upstream, UpstreamUrl};
+use crate::model::{Chain, Config, Geo, Hedge, Period, Upstream, UpstreamUrl};
 use crate::strategy::{default_setting, expectation, show};
 
 /// The schema, with the strategies of `catalog`.
@@ -60,10 +60,14 @@ fn fill_defaults(root: &mut Value, sections: &mut Value, catalog: &StrategyCatal
     let upstream = chain.pointer("/upstreams/0").cloned().unwrap_or_default();
     fill(root, sections, &defaults);
     let hedge = crate::dump::hedge(&Hedge::default().into());
+    let geo = crate::dump::geo(&Geo::default());
+    let included = json!({ "per": Period::Month.word() });
     let sections_with_defaults = [
         ("Chain", &chain),
         ("Upstream", &upstream),
         ("HedgeRule", &hedge),
+        ("Geo", &geo),
+        ("Included", &included),
     ];
     for (name, values) in sections_with_defaults {
         if let Some(mut section) = sections.get_mut(name).map(Value::take) {
@@ -163,7 +167,9 @@ fn strategy(catalog: &StrategyCatalog) -> Value {
     let names: Vec<&str> = catalog.names().collect();
     let each = catalog.strategies.iter().map(|strategy| {
         let mut keys = Map::from_iter([("name".to_owned(), json!({ "const": strategy.name, "description": strategy.about }))]);
-        keys.extend(strategy.options.iter().map(|each| (each.name.to_owned(), option(each))));
+        for each in catalog.beneath(strategy).flat_map(|inner| &inner.options).chain(&strategy.options) {
+            keys.insert(each.name.to_owned(), option(each));
+        }
         json!({ "type": "object", "properties": keys, "required": ["name"], "additionalProperties": false })
     });
     let mut forms = vec![

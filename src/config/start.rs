@@ -8,6 +8,9 @@ use crate::model::{
 use crate::problem::{Problem, Problems};
 use crate::validate::{MAX_UPSTREAMS, destination};
 
+/// Where no more than half of the upstreams is well, those that are out are used as well (Envoy's panic threshold).
+pub(crate) const DEFAULT_PANIC: f64 = 0.5;
+
 /// The chain's name when there is no file.
 pub const DEFAULT_CHAIN: &str = "default";
 
@@ -21,6 +24,7 @@ impl Config {
             retry: Retry::default(),
             cache: Cache::default(),
             coalesce: Coalesce::default(),
+            accounts: Vec::new(),
             methods: Vec::new(),
             chains,
         }
@@ -77,6 +81,8 @@ impl Chain {
             heads: Heads::default(),
             cache: ChainCache::default(),
             coalesce: Coalesce::default(),
+            geo: None,
+            panic: DEFAULT_PANIC,
             methods: Vec::new(),
             upstreams,
         }

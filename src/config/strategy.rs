@@ -6,7 +6,7 @@ use crate::file::Strategy;
 use crate::model::{Setting, Strategy as Chosen};
 use crate::problem::{shown, suggestion};
 use crate::read::{Read, Reader};
-use crate::scalar::{format_duration, format_share, parse_duration, parse_flag, parse_share};
+use crate::scalar::{format_duration, format_share, parse_duration, parse_flag, parse_part};
 use crate::tree::{Entry, Node, Value};
 
 impl Read for Strategy {
@@ -26,15 +26,31 @@ impl Read for Strategy {
             return None;
         };
         let description = reader.under("name", name.place, |reader| find(&name.value, reader))?;
-        let options = entries
+        let mut options: Vec<(String, Setting)> = Vec::new();
+        let own = OptionsOf {
+            strategy: description,
+            beneath: None,
+        };
+        // What it is over comes first: it says which other options there are.
+        let is_over = |entry: &&Entry| Some(entry.key.as_str()) == description.over;
+        let over = entries.iter().find(is_over);
+        if let Some(entry) = over {
+            let read = reader.under(&entry.key, entry.place, |reader| {
+                option(entry, &own, reader)
+            });
+            options.extend(read);
+        }
+        let beneath = reader.catalog.chosen_beneath(description, &options);
+        let all = OptionsOf { beneath, ..own };
+        let others = entries
             .iter()
-            .filter(|entry| entry.key != "name")
-            .filter_map(|entry| {
-                reader.under(&entry.key, entry.place, |reader| {
-                    option(entry, description, reader)
-                })
-            })
-            .collect();
+            .filter(|entry| entry.key != "name" && !is_over(entry));
+        for entry in others {
+            let read = reader.under(&entry.key, entry.place, |reader| {
+                option(entry, &all, reader)
+            });
+            options.extend(read);
+        }
         Some(Self(Chosen {
             name: description.name.to_owned(),
             options,
@@ -66,25 +82,35 @@ fn find<'a>(node: &Node, reader: &mut Reader<'a>) -> Option<&'a StrategyDescript
     found
 }
 
-fn option(
-    entry: &Entry,
-    strategy: &StrategyDescription,
-    reader: &mut Reader<'_>,
-) -> Option<(String, Setting)> {
-    let names = || strategy.options.iter().map(|option| option.name);
-    let Some(description) = strategy
-        .options
-        .iter()
-        .find(|option| option.name == entry.key)
-    else {
+/// Whose options may be given: a strategy's own, and of one that is over another that one's.
+#[derive(Clone, Copy)]
+struct OptionsOf<'a> {
+    strategy: &'a StrategyDescription,
+    beneath: Option<&'a StrategyDescription>,
+}
+
+impl<'a> OptionsOf<'a> {
+    /// Its own come first: of an option that both have, its own is meant.
+    fn all(self) -> impl Iterator<Item = &'a OptionDescription> {
+        let beneath = self.beneath.into_iter().flat_map(|inner| &inner.options);
+        self.strategy.options.iter().chain(beneath)
+    }
+}
+
+fn option(entry: &Entry, of: &OptionsOf<'_>, reader: &mut Reader<'_>) -> Option<(String, Setting)> {
+    let names = || of.all().map(|option| option.name);
+    let Some(description) = of.all().find(|option| option.name == entry.key) else {
         let remedy = match suggestion(&entry.key, names()) {
             Some(name) => format!("did you mean `{name}`?"),
-            None if strategy.options.is_empty() => "it has none".to_owned(),
+            None if names().next().is_none() => "it has none".to_owned(),
             None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
         };
+        let over = of
+            .beneath
+            .map_or_else(String::new, |inner| format!(" over `{}`", inner.name));
         let message = format!(
-            "strategy `{}` has no option {}",
-            strategy.name,
+            "strategy `{}`{over} has no option {}",
+            of.strategy.name,
             shown(&entry.key)
         );
         reader.problem(entry.place, message, remedy);
@@ -112,14 +138,14 @@ fn setting(description: &OptionDescription, text: &str) -> Option<Setting> {
         OptionKind::Share {
             max_basis_points, ..
         } => {
-            let points = parse_share(text)? * 10_000.0;
+            let points = parse_part(text)? * 10_000.0;
             let whole = points.round();
             // A share is exact to a basis point or it is refused; the last bits are the format's.
             let exact = (points - whole).abs() < 1e-6 && whole <= f64::from(max_basis_points);
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
-                reason = "0 to 10,000 by the checks above"
+                reason = "0 to 4,294,967,295 by the checks above"
             )]
             exact.then_some(Setting::Share(whole as u32))
         }

@@ -1,9 +1,11 @@
 //! File model to validated model: defaults, and the rules between keys. Goes on after a problem; the
 //! caller discards the model when there was one. Opens the files that the configuration names.
 
+mod account;
 mod answers;
 mod chain;
 pub(crate) mod destination;
+mod region;
 mod server;
 mod upstream;
 
@@ -11,7 +13,9 @@ pub(crate) use upstream::MAX_UPSTREAMS;
 
 use crate::file;
 use crate::kind::PATTERN_RULE;
-use crate::model::{Cache, Coalesce, Config, MethodPattern, MethodRule, Resolver, Retry, Server};
+use crate::model::{
+    Account, Cache, Coalesce, Config, MethodPattern, MethodRule, Resolver, Retry, Server,
+};
 use crate::problem::shown;
 use crate::read::{At, Named, Reader};
 
@@ -32,11 +36,16 @@ pub(crate) struct Process<'a> {
     server: &'a Server,
     cache: Cache,
     coalesce: Coalesce,
+    accounts: &'a [Account],
+    /// Those that any upstream is in.
+    regions: &'a [String],
 }
 
 /// The whole configuration. `None` when nothing could be made of it.
 pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config> {
-    let server = server::server(file.server.map(|at| at.value).unwrap_or_default(), reader);
+    let regions = region::of_upstreams(&file);
+    let server = file.server.map(|at| at.value).unwrap_or_default();
+    let server = server::server(server, &regions, reader);
     let mut resolver = Resolver::default();
     set(
         &mut resolver.refresh,
@@ -59,10 +68,16 @@ pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config
         .methods
         .map(|at| rules(at.value, reader))
         .unwrap_or_default();
+    let accounts = file
+        .accounts
+        .map(|at| account::accounts(at, reader))
+        .unwrap_or_default();
     let process = Process {
         server: &server,
         cache,
         coalesce,
+        accounts: &accounts,
+        regions: &regions,
     };
     let chains = chain::chains(file.chains?, &process, reader);
     // One chain that follows heads gives the rule its sense.
@@ -75,6 +90,7 @@ pub(crate) fn config(file: file::File, reader: &mut Reader<'_>) -> Option<Config
         retry,
         cache,
         coalesce,
+        accounts,
         methods,
         chains,
     })

@@ -2,10 +2,12 @@
 
 use config::Config;
 use engine::breaker::State;
-use engine::method;
+use engine::method::{self, MethodGroup};
+use engine::shed::Priority;
 
 /// The breaker's states in the order of their index in metrics and events.
-pub const BREAKER_STATES: [State; 3] = [State::Closed, State::Open, State::HalfOpen];
+pub const BREAKER_STATES: [State; 4] =
+    [State::Closed, State::Open, State::HalfOpen, State::Brownout];
 
 /// What metrics and events are split by under this configuration.
 pub fn dimensions(config: &Config, shards: usize) -> telemetry::Dimensions {
@@ -36,6 +38,9 @@ pub fn dimensions(config: &Config, shards: usize) -> telemetry::Dimensions {
             .map(|class| class.label())
             .collect(),
         breaker_states: BREAKER_STATES.iter().map(|state| state.label()).collect(),
+        method_groups: MethodGroup::ALL.iter().map(|group| group.label()).collect(),
+        priorities: Priority::ALL.iter().map(|one| one.label()).collect(),
+        accounts: config.accounts.iter().map(|one| one.name.clone()).collect(),
         exclusions: engine::eligibility::LeftOutBy::ALL
             .iter()
             .map(|why| why.label())

@@ -3,6 +3,7 @@
 
 pub mod connections;
 pub mod dimensions;
+pub mod regions;
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use mailbox::watermark::Watermarks;
 use telemetry::{AccessLog, Dimensions, Snapshot};
 
 use connections::ConnectionBudget;
+use regions::Regions;
 
 /// Letters that one shard's lane holds at most. The control plane sends few and waits for the answers.
 pub const LANE_CAPACITY: usize = 64;
@@ -70,6 +72,10 @@ pub struct Epoch {
     pub dimensions: Arc<Dimensions>,
     /// How many shards there are: budgets of the process are split by it.
     pub shards: usize,
+    /// The regions of upstreams, and those of clients.
+    pub regions: Regions,
+    /// Unix time when [`rt::clock`] was 0, in milliseconds: days and months of accounts are those of UTC, and the same on every shard.
+    pub unix_zero_ms: u64,
     /// The highest block number of each chain that any shard has shown to a client, by chain index.
     pub heads: Arc<Watermarks>,
     /// How many calls with an effect each chain has answered, on any shard: what hung on the newest block before such a call is
@@ -126,6 +132,15 @@ pub enum Letter {
     SampleAccessLog(f64),
     /// What another shard's probe saw.
     Probed(Probe),
+    /// Send an upstream no more calls while others can serve them, or send it calls again.
+    Drained {
+        /// Whose.
+        chain: ChainIndex,
+        /// Whose.
+        upstream: UpstreamIndex,
+        /// No more; else again.
+        drained: bool,
+    },
     /// Stop accepting, finish what is in flight until the deadline, then stop; answered at the end.
     Drain {
         /// On [`rt::clock`].

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use config::{Config, Cores};
+use engine::index::{ChainIndex, UpstreamIndex};
 use mailbox::control::{Pending, Receiver, lane};
 use mailbox::gossip::mesh;
 use rt::{Doorbell, Options, ShardHandle};
@@ -169,6 +170,15 @@ impl Fleet {
     /// Changes the share of requests in the access log.
     pub fn set_sample(&self, share: f64) {
         self.tell(|| Letter::SampleAccessLog(share));
+    }
+
+    /// Drains an upstream on every shard, or takes it back.
+    pub fn set_drained(&self, chain: ChainIndex, upstream: UpstreamIndex, drained: bool) {
+        self.tell(|| Letter::Drained {
+            chain,
+            upstream,
+            drained,
+        });
     }
 
     /// Passes what one shard reported to all the others, for as long as it is polled.

@@ -6,6 +6,7 @@ pub mod access_log;
 pub mod admin;
 pub mod fleet;
 pub mod node;
+pub mod regions;
 pub mod resolve;
 pub mod scrape;
 pub mod tls;

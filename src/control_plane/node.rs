@@ -15,6 +15,7 @@ use tokio::sync::{oneshot, watch};
 use super::access_log::{AccessLogWriter, Destination};
 use super::admin::{self, AdminBackend, ChainHealth, Readiness};
 use super::fleet::{self, Fleet};
+use super::regions;
 use super::resolve::{self, ResolveOptions, Target};
 use super::scrape::{self, Process, SHARD_ANSWER_TIMEOUT};
 use super::tls;
@@ -84,6 +85,7 @@ async fn serve(
     let dimensions = Arc::new(dimensions::dimensions(&config, cpus.len()));
     let server_tls = tls::server(&config)?;
     let upstream_tls = tls::upstreams(&config)?;
+    let regions = regions::load(&config)?;
     let listener = match config.server.admin {
         None => None,
         Some(address) => Some(
@@ -103,6 +105,8 @@ async fn serve(
         upstream_tls,
         dimensions: dimensions.clone(),
         shards: fleet.len(),
+        regions,
+        unix_zero_ms: unix_zero_ms(),
         heads: Arc::new(Watermarks::new(config.chains.len())),
         writes: Arc::new(Watermarks::new(config.chains.len())),
         config,
@@ -175,6 +179,13 @@ async fn serve(
     };
     tracing::info!("stopped");
     ended.and(joined)
+}
+
+/// Unix time when the process's clock was 0.
+fn unix_zero_ms() -> u64 {
+    let since = Duration::from_nanos(rt::clock::read());
+    let zero = rt::clock::unix().saturating_sub(since).as_millis();
+    u64::try_from(zero).unwrap_or(0)
 }
 
 /// Makes sure that nobody listens on an address yet. The shards share it (SO_REUSEPORT), so a second process could join them

@@ -143,6 +143,9 @@ mod tests {
             strategies: Vec::new(),
             fault_classes: Vec::new(),
             breaker_states: Vec::new(),
+            method_groups: Vec::new(),
+            priorities: Vec::new(),
+            accounts: Vec::new(),
             exclusions: Vec::new(),
             version: "0",
         };

@@ -7,6 +7,7 @@ use engine::block::BlockRef;
 use engine::call::Request;
 use engine::index::UpstreamIndex;
 use engine::method::{self, FilterRole};
+use engine::protocol::{Protocol, ProtocolSet};
 use engine::time::Instant;
 use wire::canonical::{self, NotCanonical};
 use wire::envelope::{Call, Item};
@@ -16,6 +17,7 @@ use super::alarm::Alarm;
 use super::incoming::RequestId;
 use super::policies::{ChainNamed, MethodEntry};
 use super::route::Route;
+use super::sender::Sender;
 use super::snapshot;
 use super::terms;
 use super::upstream::judge::Asked;
@@ -30,6 +32,8 @@ pub struct RequestContext<'r> {
     pub sampled: bool,
     /// When its head was read, on [`rt::now`].
     pub started_ns: u64,
+    /// Where it comes from.
+    pub sender: Sender,
     /// The timer of the task that serves it; None where its calls are polled by others than that task.
     pub alarm: Option<&'r Alarm>,
 }
@@ -225,6 +229,15 @@ impl<'b> Question<'b> {
         }
     }
 
+    /// How many blocks it asks for. Only a range may need the chain's head for that.
+    fn blocks(&self, worker: &Worker) -> u64 {
+        let newest = match self.block {
+            BlockRef::Range { .. } => worker.engine.borrow().chain_head(self.route.chain).newest,
+            _ => None,
+        };
+        self.block.blocks(newest)
+    }
+
     /// The call as the engine sees it.
     pub fn request(&self, worker: &Worker) -> Request {
         let chain = worker.chain(self.route.chain);
@@ -247,8 +260,10 @@ impl<'b> Question<'b> {
             pinned: self.owner.or(self.route.pinned),
             excluded: excluded.unwrap_or_default(),
             height: self.block.height(method::policy(self.entry.id)),
-            blocks: self.block.blocks(None),
-            ..Request::default()
+            blocks: self.blocks(worker),
+            session: Some(self.context.sender.session),
+            region: self.context.sender.region,
+            protocols: ProtocolSet::only(Protocol::Http),
         }
     }
 }

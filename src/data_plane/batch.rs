@@ -15,7 +15,7 @@ use wire::splice::{self, ArrayJoin};
 use super::ask::{Ask, Ended, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
-use super::call::{LiveCall, MAX_OUT, Next, Settled, record_attempt};
+use super::call::{LiveCall, Next, Settled, record_attempt};
 use super::flights::Lead;
 use super::pipeline::{self, Explain, Served, Told};
 use super::respond::Status;
@@ -296,12 +296,10 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
             Some(Next::Dispatch(dispatch)) => worker.upstream(route.chain, dispatch.upstream),
             _ => None,
         };
-        // A write that must not be sent twice shares its fate with nothing, and a call that is raced goes to others at the same time.
-        let alone = one.ask.question().entry.effect == Effect::NodeWrite
-            || one.live.call.attempts_made() > 1;
-        let takes_batches =
-            |u: &&Rc<Upstream>| u.batch_max_calls > 1 && !u.refuses_batches.get() && !alone;
-        let Some(upstream) = upstream.filter(takes_batches) else {
+        // A write that must not be sent twice shares its fate with nothing, and what is raced is sent to several.
+        let alone = one.ask.question().entry.effect == Effect::NodeWrite || one.live.is_raced();
+        let most = upstream.map_or(1, |upstream| most_calls(worker, upstream));
+        let Some(upstream) = upstream.filter(|_| most > 1 && !alone) else {
             groups.push(vec![one]);
             continue;
         };
@@ -310,7 +308,7 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
             .find(|(index, _)| *index == upstream.index)
             .map(|(_, at)| *at);
         match place.and_then(|at| groups.get_mut(at)) {
-            Some(group) if group.len() < upstream.batch_max_calls => group.push(one),
+            Some(group) if group.len() < most => group.push(one),
             _ => {
                 open.retain(|(index, _)| *index != upstream.index);
                 open.push((upstream.index, groups.len()));
@@ -319,6 +317,18 @@ fn group<'q>(worker: &Worker, route: Route, begun: Vec<Begun<'q>>) -> Vec<Vec<Be
         }
     }
     groups
+}
+
+/// The most calls that an upstream is sent together: as configured, and no more than it was found to take.
+fn most_calls(worker: &Worker, upstream: &Upstream) -> usize {
+    if upstream.batch_max_calls == 1 {
+        return 1;
+    }
+    let engine = worker.engine.borrow();
+    let learned = engine.max_batch(upstream.chain, upstream.index, worker.now());
+    learned.map_or(upstream.batch_max_calls, |most| {
+        upstream.batch_max_calls.min(most.max(1) as usize)
+    })
 }
 
 /// Takes the calls of one group to their ends: the first send together, whatever follows each on its own.
@@ -368,10 +378,7 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
             out.as_ref()
                 .map(|o| (o.upstream.clone(), o.reached.clone()))
         });
-        one.live.out = [const { None }; MAX_OUT];
-        if let Some(place) = one.live.out.first_mut() {
-            *place = out;
-        }
+        one.live.goes_alone(out);
     }
     let Some((upstream, reached)) = first.filter(|_| dispatches.len() == group.len()) else {
         return;
@@ -417,12 +424,20 @@ async fn send_together(worker: &Rc<Worker>, group: &mut [Begun<'_>], budget: &Ho
         Err(rt::Elapsed) => faulty(group, reached.timeout()),
     };
     if judged.iter().all(Judged::is_refused_batch) {
-        // It takes no batches: not from now on, and these calls go again, one by one, as the same attempts.
-        upstream.refuses_batches.set(true);
-        tracing::warn!(
-            upstream = &*upstream.name,
-            "refuses batches: its calls are sent one by one"
+        // It takes no batches, or none so long: that is learned, and these calls go again, one by one, as the same attempts.
+        let hint = judged
+            .iter()
+            .find_map(|one| one.fault)
+            .map(|fault| fault.hint);
+        let calls = u32::try_from(group.len()).unwrap_or(u32::MAX);
+        worker.engine.borrow_mut().batch_refused(
+            worker.now(),
+            upstream.chain,
+            upstream.index,
+            calls,
+            hint.unwrap_or_default(),
         );
+        worker.take_notes(|_| ());
         for one in group {
             one.first = one.live.goes_again().map(Next::Dispatch);
         }

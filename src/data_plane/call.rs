@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
@@ -120,7 +121,12 @@ pub enum Next {
 impl<'q> LiveCall<'q> {
     /// Begins a call.
     pub fn begin(worker: &Rc<Worker>, question: &'q Question<'q>, request: Request) -> Self {
-        let call = worker.engine.borrow_mut().begin(worker.now(), request);
+        let now = worker.now();
+        let call = {
+            let mut engine = worker.engine.borrow_mut();
+            engine.report_wait(now, Duration::from_nanos(rt::waited()));
+            engine.begin(now, request)
+        };
         Self::of(worker, question, call, 0)
     }
 
@@ -299,6 +305,19 @@ impl<'q> LiveCall<'q> {
             reached: upstream.marks.blank(),
             started_ns: rt::now(),
         })
+    }
+
+    /// Whether the engine wants it sent to several upstreams from the start.
+    pub fn is_raced(&self) -> bool {
+        self.call.attempts_made() > 1
+    }
+
+    /// An attempt goes out alone.
+    pub(super) fn goes_alone(&mut self, out: Option<Out>) {
+        self.out = [const { None }; MAX_OUT];
+        if let Some(place) = self.out.first_mut() {
+            *place = out;
+        }
     }
 
     /// The attempt that was out alone is so no longer.

@@ -11,6 +11,8 @@ pub fn catalog() -> StrategyCatalog {
         .map(|kind| StrategyDescription {
             name: kind.name,
             about: kind.summary,
+            when_to_use: kind.when_to_use,
+            over: kind.wraps().then_some(strategy::OVER),
             options: kind.options.iter().map(option).collect(),
         })
         .collect();

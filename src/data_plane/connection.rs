@@ -22,6 +22,7 @@ use super::pipeline::{self, Done, Served};
 use super::received::Received;
 use super::relay::ClientRelay;
 use super::reply::{self, Page};
+use super::sender::Sender;
 use super::worker::Worker;
 use crate::control::connections::ConnectionPermit;
 
@@ -42,6 +43,8 @@ pub struct Client {
     heads: RequestMemo,
     /// For every wait of the connection's own.
     pub alarm: Alarm,
+    /// Where its requests come from, unless their heads say otherwise.
+    sender: Sender,
     /// By when the client must have read what was sent and not waited for.
     unread_until_ns: Option<u64>,
     _permit: ConnectionPermit,
@@ -60,7 +63,13 @@ pub enum Then {
 }
 
 /// Serves a connection to its end.
-pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, seat: Seat) {
+pub async fn serve(
+    worker: Rc<Worker>,
+    conn: Conn,
+    sender: Sender,
+    permit: ConnectionPermit,
+    seat: Seat,
+) {
     let mut client = Client {
         conn,
         worker,
@@ -68,6 +77,7 @@ pub async fn serve(worker: Rc<Worker>, conn: Conn, permit: ConnectionPermit, sea
         envelope: Envelope::new(),
         heads: RequestMemo::default(),
         alarm: Alarm::default(),
+        sender,
         unread_until_ns: None,
         _permit: permit,
         seat,
@@ -114,8 +124,10 @@ impl Client {
         loop {
             match self.heads.parse(self.inbox.unread(), &limits) {
                 Ok(Some(head)) => {
-                    let incoming = Incoming::read(&self.worker, &head);
                     let head_bytes = head.head_bytes;
+                    let raw = self.inbox.unread().get(..head_bytes).unwrap_or_default();
+                    let sender = self.sender.of_request(&self.worker, raw);
+                    let incoming = Incoming::read(&self.worker, &head, sender);
                     self.inbox.forget(head_bytes);
                     return Ok(incoming);
                 }
@@ -193,8 +205,13 @@ impl Client {
     async fn refuse_head(&mut self, status: u16, why: RequestRefusal) -> Then {
         let started_ns = rt::now();
         self.worker.recorder.borrow_mut().request_started();
-        self.refuse(&Incoming::unread(&self.worker), status, why, started_ns)
-            .await
+        self.refuse(
+            &Incoming::unread(&self.worker, self.sender),
+            status,
+            why,
+            started_ns,
+        )
+        .await
     }
 
     /// One error page, counted; the connection closes behind it.
@@ -243,6 +260,7 @@ impl Client {
             request_id: incoming.request_id,
             sampled: worker.sampler.borrow_mut().sample(),
             started_ns,
+            sender: incoming.sender,
             alarm: Some(&self.alarm),
         };
         let mut envelope = std::mem::take(&mut self.envelope);

@@ -1,33 +1,42 @@
-//! What the engine is told of a configuration: chains, upstreams, policies and strategies by index. Shards are built from it, and the command
-//! `simulate` asks it what a configuration would have done. Pure: no socket, no key, no pool.
+//! What the engine is told of a configuration: chains, upstreams, accounts, policies and strategies by index. Shards are built from it, and the
+//! command `simulate` asks it what a configuration would have done. Pure: no socket, no key, no pool.
 
 use config::Config;
 use engine::chain::ChainId;
 use engine::config::{
-    BreakerConfig, ChainConfig, HeadConfig, MethodSet, RetryBudgetConfig, UpstreamConfig,
+    AccountConfig, BreakerConfig, ChainConfig, HeadConfig, LimiterConfig, MethodSet,
+    RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
 use engine::index::ProviderIndex;
 use engine::method;
+use engine::protocol::{Protocol, ProtocolSet};
 use engine::strategy::{REGISTRY, StrategySpec};
 
-use super::catalog;
-use super::policies::Policies;
+use super::policies::{Policies, permille};
+use super::{catalog, sender, tariff};
+use crate::control::regions::Regions;
 
-/// One chain as the engine is told of it, with the policies that its indices stand for. Strategies are the configured ones and then
+/// One chain as each of so many shards is told of it, with the policies that its indices stand for. Strategies are the configured ones and then
 /// every one of the registry with its defaults.
 ///
 /// # Errors
 /// One sentence for the operator; none is expected of a validated configuration.
-pub fn chain(config: &Config, chain: &config::Chain) -> Result<(Policies, ChainConfig), String> {
+pub fn chain(
+    config: &Config,
+    chain: &config::Chain,
+    shards: u32,
+    regions: &Regions,
+) -> Result<(Policies, ChainConfig), String> {
     let policies = Policies::new(config, chain);
     let mut strategies = Vec::new();
     for strategy in policies.strategies() {
         strategies.push(catalog::spec(strategy)?);
     }
     strategies.extend(REGISTRY.into_iter().map(StrategySpec::of));
+    let geo = chain.geo.as_ref();
     let engine = ChainConfig {
         chain_id: chain.chain_id.map(ChainId),
-        upstreams: upstreams(chain),
+        upstreams: upstreams(config, chain, shards, regions),
         policies: policies.engine().to_vec(),
         strategies,
         max_lag_blocks: chain.probe.max_lag_blocks,
@@ -37,7 +46,8 @@ pub fn chain(config: &Config, chain: &config::Chain) -> Result<(Policies, ChainC
             max_interval: chain.heads.max_interval,
             finality_interval: chain.heads.finality_interval,
         },
-        ..ChainConfig::default()
+        geo: geo.map(|geo| tariff::geo(geo, regions)),
+        panic_permille: permille(chain.panic),
     };
     engine
         .check()
@@ -46,7 +56,12 @@ pub fn chain(config: &Config, chain: &config::Chain) -> Result<(Policies, ChainC
 }
 
 /// Upstreams of one provider have one number.
-fn upstreams(chain: &config::Chain) -> Vec<UpstreamConfig> {
+fn upstreams(
+    config: &Config,
+    chain: &config::Chain,
+    shards: u32,
+    regions: &Regions,
+) -> Vec<UpstreamConfig> {
     let mut providers: Vec<&str> = Vec::new();
     let mut number = |provider| {
         let known = providers.iter().position(|known| *known == provider);
@@ -56,25 +71,42 @@ fn upstreams(chain: &config::Chain) -> Vec<UpstreamConfig> {
         });
         ProviderIndex(u16::try_from(number).unwrap_or(u16::MAX))
     };
-    chain
-        .upstreams
-        .iter()
+    let region = |name: &String| regions.named(name.as_bytes());
+    let upstreams = chain.upstreams.iter();
+    upstreams
         .map(|configured| UpstreamConfig {
             provider: number(configured.provider.as_str()),
             priority: configured.priority,
             weight: configured.weight,
             timeout: configured.timeout,
-            breaker: BreakerConfig {
-                failures: configured.breaker.failures,
-                window: configured.breaker.window,
-                open_for: configured.breaker.open_for,
-                probes: configured.breaker.probes,
-                ..BreakerConfig::default()
+            breaker: breaker(&configured.breaker),
+            limiter: LimiterConfig {
+                in_flight: configured.limiter.in_flight,
+                rate: configured.limiter.rate,
+                max_in_flight: configured
+                    .max_in_flight
+                    .map_or(u32::MAX, |most| most.div_ceil(shards.max(1))),
             },
+            slow_start: configured.slow_start,
             denied: denied(configured),
-            ..UpstreamConfig::default()
+            identity: sender::hash(configured.name.as_bytes()).max(1),
+            region: configured.region.as_ref().and_then(region),
+            protocols: ProtocolSet::only(Protocol::Http),
+            account: tariff::account_of(config, configured),
+            price: tariff::price(&configured.price),
         })
         .collect()
+}
+
+fn breaker(configured: &config::Breaker) -> BreakerConfig {
+    BreakerConfig {
+        failures: configured.failures,
+        window: configured.window,
+        open_for: configured.open_for,
+        probes: configured.probes,
+        brownout: configured.brownout,
+        by_group: configured.by_group,
+    }
 }
 
 /// The standard methods that an upstream is never sent.
@@ -85,9 +117,23 @@ fn denied(upstream: &config::Upstream) -> MethodSet {
         .collect()
 }
 
+/// What was agreed with providers.
+pub fn accounts(config: &Config) -> Vec<AccountConfig> {
+    config.accounts.iter().map(tariff::account).collect()
+}
+
+/// When a shard refuses calls for its own sake.
+pub fn shedding(config: &Config, shards: u32) -> SheddingConfig {
+    let overload = &config.server.overload;
+    SheddingConfig {
+        max_live_calls: overload.max_live_calls.div_ceil(shards.max(1)),
+        max_wait: overload.max_wait,
+    }
+}
+
 /// Retries per thousand calls.
 pub fn retry_permille(config: &Config) -> u32 {
-    (config.retry.budget * 1000.0).round() as u32
+    permille(config.retry.budget)
 }
 
 /// A shard's part of the process's retry budget.

@@ -60,7 +60,7 @@ pub async fn run(mut seat: Seat) {
 
 /// Listens and serves with a configuration.
 fn begin(seat: &mut Seat, epoch: &Arc<Epoch>) -> Result<(Rc<Worker>, Listeners), String> {
-    let built = snapshot::build(epoch)?;
+    let built = snapshot::build(epoch, seat.number)?;
     let listeners = Listeners::bind(&epoch.config.server.listen)?;
     let gossip = seat.gossip.take();
     let worker = Worker::new(seat, gossip, epoch.clone(), built);
@@ -121,6 +121,14 @@ fn act(worker: &Rc<Worker>, letter: Letter, ack: Ack<Reply>) {
         }
         Letter::SampleAccessLog(share) => {
             worker.sampler.borrow_mut().set_rate(share);
+            Reply::Done
+        }
+        Letter::Drained {
+            chain,
+            upstream,
+            drained,
+        } => {
+            worker.set_drained(chain, upstream, drained);
             Reply::Done
         }
         Letter::Probed(probe) => {

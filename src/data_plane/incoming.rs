@@ -6,6 +6,7 @@ use wire::http1::{self, BodyFraming, Method, RequestHead, Version};
 
 use super::reply::Page;
 use super::route::Route;
+use super::sender::Sender;
 use super::worker::Worker;
 
 /// A request whose body may still be to come.
@@ -24,6 +25,8 @@ pub struct Incoming {
     pub cors: Cors,
     /// The answer to HEAD has no body.
     pub head_only: bool,
+    /// Where it comes from.
+    pub sender: Sender,
     /// What it wants.
     pub wants: Wants,
 }
@@ -86,7 +89,7 @@ pub enum Wants {
 
 impl Incoming {
     /// Reads a head.
-    pub fn read(worker: &Worker, head: &RequestHead<'_>) -> Self {
+    pub fn read(worker: &Worker, head: &RequestHead<'_>, sender: Sender) -> Self {
         let origins = &worker.epoch.config.server.cors.origins;
         let cors = Cors::of(origins, head.origin);
         Self {
@@ -98,11 +101,12 @@ impl Incoming {
             wants: wants(worker, head, cors != Cors::No),
             cors,
             head_only: head.method == Method::Head,
+            sender,
         }
     }
 
     /// Stands for a request whose head could not be read: it closes.
-    pub fn unread(worker: &Worker) -> Self {
+    pub fn unread(worker: &Worker, sender: Sender) -> Self {
         Self {
             framing: BodyFraming::None,
             version: Version::Http11,
@@ -111,6 +115,7 @@ impl Incoming {
             request_id: RequestId::new(worker, None),
             cors: Cors::of(&worker.epoch.config.server.cors.origins, None),
             head_only: false,
+            sender,
             wants: Wants::Page(Page::status(400)),
         }
     }

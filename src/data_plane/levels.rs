@@ -1,9 +1,14 @@
-//! The levels of a shard as they are now, for a scrape: what stands in its engine, pools, cache, lanes and runtime. It counts nothing.
+//! The levels of one shard, read off its parts for a scrape. It counts nothing and names no metric.
 
-use engine::index::ChainIndex;
+use engine::account::Tally;
+use engine::index::{AccountIndex, ChainIndex};
+use engine::method::MethodGroup;
+use engine::shard::UpstreamView;
+use engine::time::Instant;
 use mailbox::gossip::Port;
 use telemetry::{
-    CacheLevels, ChainLevels, GossipLevels, PoolLevels, RuntimeLevels, UpstreamLevels,
+    AccountLevels, BearingLevels, CacheLevels, ChainLevels, GossipLevels, PeriodLevels, PoolLevels,
+    Recorder, RuntimeLevels, UpstreamLevels,
 };
 
 use super::snapshot::nanos;
@@ -14,24 +19,14 @@ impl Worker {
     pub fn set_levels(&self) {
         let now = self.now();
         let mut recorder = self.recorder.borrow_mut();
-        for view in self.engine.borrow().views(now) {
-            let (chain, upstream) = (view.chain.as_usize(), view.upstream.as_usize());
-            let held = view
-                .held_until
-                .map(|until| until.saturating_duration_since(now));
-            recorder.set_upstream(
-                chain,
-                upstream,
-                &UpstreamLevels {
-                    breaker_state: view.breaker as usize,
-                    hold_off_us: held.map_or(0, |span| nanos(span) / 1000),
-                    quarantined: view.quarantined.is_some(),
-                    head_block: view.head.unwrap_or(0),
-                    head_lag_blocks: view.lag_blocks.unwrap_or(0),
-                    in_flight: u64::from(view.in_flight),
-                },
-            );
+        let engine = self.engine.borrow();
+        for view in engine.views(now) {
+            set_view(&mut recorder, &view, now);
+            let batch = engine.max_batch(view.chain, view.upstream, now);
+            set_bearing(&mut recorder, &view, batch);
         }
+        drop(engine);
+        self.set_accounts(&mut recorder, now);
         for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
             let usage = upstream.pool.usage();
             recorder.set_pool(
@@ -88,4 +83,70 @@ impl Worker {
         recorder.set_ready(!self.draining());
         recorder.set_draining(self.draining());
     }
+}
+
+impl Worker {
+    /// The accounts that the configuration names.
+    fn set_accounts(&self, recorder: &mut Recorder, now: Instant) {
+        let mut engine = self.engine.borrow_mut();
+        for (at, _) in (0_u16..).zip(&self.epoch.config.accounts) {
+            let Some(view) = engine.account(AccountIndex(at), now) else {
+                continue;
+            };
+            let period = |tally: Tally| PeriodLevels {
+                calls: tally.calls,
+                units: tally.units,
+            };
+            recorder.set_account(
+                usize::from(at),
+                &AccountLevels {
+                    today: period(view.today),
+                    this_month: period(view.this_month),
+                    second: view.second,
+                    room_permille: view.room_permille.into(),
+                    paid_pico: view.paid_pico,
+                },
+            );
+        }
+    }
+}
+
+/// How an upstream stands.
+fn set_view(recorder: &mut Recorder, view: &UpstreamView, now: Instant) {
+    let (chain, upstream) = (view.chain.as_usize(), view.upstream.as_usize());
+    let held = view
+        .held_until
+        .map(|until| until.saturating_duration_since(now));
+    recorder.set_upstream(
+        chain,
+        upstream,
+        &UpstreamLevels {
+            breaker_state: view.breaker as usize,
+            hold_off_us: held.map_or(0, |span| nanos(span) / 1000),
+            quarantined: view.quarantined.is_some(),
+            head_block: view.head.unwrap_or(0),
+            head_lag_blocks: view.lag_blocks.unwrap_or(0),
+            in_flight: u64::from(view.in_flight),
+        },
+    );
+    for (group, state) in MethodGroup::ALL.into_iter().zip(view.groups) {
+        recorder.set_breaker_group(chain, upstream, group as usize, state as usize);
+    }
+}
+
+/// What an upstream bears.
+fn set_bearing(recorder: &mut Recorder, view: &UpstreamView, batch: Option<u32>) {
+    recorder.set_bearing(
+        view.chain.as_usize(),
+        view.upstream.as_usize(),
+        &BearingLevels {
+            withheld_permille: 1_000_u32.saturating_sub(view.share_permille).into(),
+            on_probation: view.on_probation,
+            limit_in_flight: view.max_in_flight.unwrap_or(0).into(),
+            limit_rate_millis: view.max_rate_millis.unwrap_or(0),
+            saturated: view.saturated,
+            drained: view.drained,
+            batch_calls: batch.unwrap_or(0).into(),
+        },
+    );
 }

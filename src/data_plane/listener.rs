@@ -10,6 +10,7 @@ use wire::http1::{self, BodyLength, Connection, ResponseParts, Version};
 
 use super::connection;
 use super::respond::{self, Refusal};
+use super::sender::Sender;
 use super::worker::Worker;
 
 /// The listeners of one shard.
@@ -42,8 +43,8 @@ impl Listeners {
         for listener in &self.open {
             let (listener, worker) = (listener.clone(), worker.clone());
             rt::spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    welcome(&worker, stream);
+                while let Ok((stream, peer)) = listener.accept().await {
+                    welcome(&worker, stream, peer);
                 }
             })
             .detach();
@@ -59,7 +60,7 @@ impl Listeners {
 }
 
 /// Gives a connection its task, or turns it away.
-fn welcome(worker: &Rc<Worker>, stream: Stream) {
+fn welcome(worker: &Rc<Worker>, stream: Stream, peer: SocketAddr) {
     let worker = worker.clone();
     let Some(permit) = worker.connections.take() else {
         worker
@@ -70,6 +71,7 @@ fn welcome(worker: &Rc<Worker>, stream: Stream) {
         return;
     };
     let seat = worker.take_seat();
+    let sender = Sender::of_connection(&worker, peer.ip());
     rt::spawn(async move {
         let conn = match &worker.epoch.server_tls {
             None => Conn::from(stream),
@@ -87,7 +89,7 @@ fn welcome(worker: &Rc<Worker>, stream: Stream) {
                 }
             }
         };
-        connection::serve(worker, conn, permit, seat).await;
+        connection::serve(worker, conn, sender, permit, seat).await;
     })
     .detach();
 }

@@ -7,7 +7,7 @@
 //!                 └ batch: many calls │                               └ relay: long answers
 //!                                     └ call (begin, drive) → race → attempt
 //!                                          └ upstream: pool, dial, exchange, judge
-//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: accounts
+//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: a call's account    noted, levels: what is counted
 //! ```
 
 pub mod alarm;
@@ -30,6 +30,7 @@ pub mod levels;
 pub mod listener;
 pub mod meter;
 pub mod newest;
+mod noted;
 pub mod observe;
 pub mod pipeline;
 pub mod policies;
@@ -40,8 +41,10 @@ pub mod relay;
 pub mod reply;
 pub mod respond;
 pub mod route;
+pub mod sender;
 pub mod shown;
 mod snapshot;
+mod tariff;
 pub mod terms;
 pub mod transaction;
 pub mod upstream;

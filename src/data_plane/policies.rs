@@ -248,7 +248,7 @@ impl Policies {
 }
 
 /// A share in thousandths.
-fn permille(share: f64) -> u32 {
+pub fn permille(share: f64) -> u32 {
     (share * 1000.0).round().clamp(0.0, 1000.0) as u32
 }
 

@@ -63,11 +63,11 @@ pub struct Built {
     pub engine: ShardConfig,
 }
 
-/// Builds a shard's view of an epoch.
+/// Builds the view of an epoch that the shard of this number has.
 ///
 /// # Errors
 /// One sentence for the operator; none is expected of a validated configuration.
-pub fn build(epoch: &Epoch) -> Result<Built, String> {
+pub fn build(epoch: &Epoch, shard: usize) -> Result<Built, String> {
     let config = &epoch.config;
     let mut routes = Routes::default();
     let mut chains = Vec::new();
@@ -88,14 +88,20 @@ pub fn build(epoch: &Epoch) -> Result<Built, String> {
         routes.add_strategy(kind.name, at);
     }
     let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
+    let engine = ShardConfig {
+        chains: engine_chains,
+        retry_budget: decisions::retry_budget(config, shards),
+        accounts: decisions::accounts(config),
+        shards: u16::try_from(epoch.shards).unwrap_or(u16::MAX),
+        shard: u16::try_from(shard).unwrap_or(u16::MAX),
+        unix_zero_ms: epoch.unix_zero_ms,
+        shedding: decisions::shedding(config, shards),
+    };
+    engine.check().map_err(|error| error.to_string())?;
     Ok(Built {
         routes,
         chains,
-        engine: ShardConfig {
-            chains: engine_chains,
-            retry_budget: decisions::retry_budget(config, shards),
-            ..ShardConfig::default()
-        },
+        engine,
     })
 }
 
@@ -104,7 +110,9 @@ fn build_chain(
     index: ChainIndex,
     chain: &config::Chain,
 ) -> Result<(Chain, ChainConfig), String> {
-    let (policies, engine_chain) = decisions::chain(&epoch.config, chain)?;
+    let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
+    let (policies, engine_chain) =
+        decisions::chain(&epoch.config, chain, shards, &epoch.regions)?;
     let mut upstreams = Vec::new();
     for (at, configured) in chain.upstreams.iter().enumerate() {
         let at = u16::try_from(at).map_err(|_| "too many upstreams".to_owned())?;
@@ -210,7 +218,6 @@ fn build_upstream(
         batch_max_calls: configured.batch.max_calls.max(1) as usize,
         vetted: Cell::new(!asked_for_its_chain),
         answer_heads: RefCell::default(),
-        refuses_batches: Cell::new(false),
         filter_tag: wire::filter_id::tag(&configured.name),
         next_id: Cell::new(1),
     })

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use engine::head::{ChainHead, HeadKind, Mark};
 use engine::index::{ChainIndex, UpstreamIndex};
-use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::{ProbeResult, Shard};
 use engine::time::Instant;
 use mailbox::gossip::Port;
 use mailbox::watermark::Watermark;
-use telemetry::{AccessLog, HedgeOutcome, Recorder, RetryKind, Sampler, Snapshot};
+use telemetry::{AccessLog, Recorder, Sampler, Snapshot};
 use wire::params::Scratch;
 
 use super::cache::Cache;
@@ -89,7 +88,7 @@ pub struct Worker {
     pub events: AccessLog,
     request_ids: Cell<u64>,
     request_id_base: u64,
-    notes_dropped: Cell<u64>,
+    pub(super) notes_dropped: Cell<u64>,
     pub(super) accept_pauses: Cell<u64>,
     pub(super) evictions: Cell<u64>,
     /// [`Epoch::writes`] as this shard last saw them, by chain.
@@ -326,135 +325,6 @@ impl Worker {
         id
     }
 
-    /// Turns what the engine noted into counters, log lines and, through `selection`, events. To be called
-    /// after every verb.
-    pub fn take_notes(&self, mut selection: impl FnMut(&Note)) {
-        // Nothing is held while `selection` runs: it counts too, when it has to drop an event.
-        loop {
-            let Some(note) = self.engine.borrow_mut().poll_note() else {
-                break;
-            };
-            self.record_note(&mut self.recorder.borrow_mut(), &note);
-            if matches!(
-                note.kind,
-                NoteKind::Selected { .. } | NoteKind::NothingEligible { .. }
-            ) {
-                selection(&note);
-            }
-        }
-        let dropped = self.engine.borrow().notes_dropped();
-        let new = dropped - self.notes_dropped.replace(dropped);
-        if new > 0 {
-            self.recorder.borrow_mut().notes_dropped(new);
-        }
-    }
-
-    fn record_note(&self, recorder: &mut Recorder, note: &Note) {
-        let chain = note.chain.as_usize();
-        let name =
-            |upstream: UpstreamIndex| self.upstream(note.chain, upstream).map_or("", |u| &u.name);
-        match note.kind {
-            NoteKind::Selected {
-                strategy,
-                chosen,
-                left_out,
-                ..
-            } => {
-                let kind = self
-                    .chain(note.chain)
-                    .and_then(|c| c.registry_of.get(strategy.as_usize()))
-                    .copied()
-                    .unwrap_or(0);
-                recorder.selected(chain, chosen.as_usize(), kind);
-                for (upstream, why) in left_out.iter() {
-                    recorder.excluded(chain, upstream.as_usize(), why as usize);
-                }
-            }
-            NoteKind::NothingEligible { left_out, .. } => {
-                recorder.nothing_eligible(chain);
-                for (upstream, why) in left_out.iter() {
-                    recorder.excluded(chain, upstream.as_usize(), why as usize);
-                }
-            }
-            NoteKind::AttemptStarted { purpose, .. } => match purpose {
-                Purpose::First => (),
-                // A race's attempts beyond the first are extra load like hedges.
-                Purpose::Hedge | Purpose::Race => recorder.retried(chain, RetryKind::Hedge),
-                Purpose::Retry => recorder.retried(chain, RetryKind::Retry),
-                Purpose::Reroute => recorder.retried(chain, RetryKind::Reroute),
-                Purpose::Fresh => recorder.retried(chain, RetryKind::Fresh),
-            },
-            NoteKind::Breaker {
-                group: Some(group),
-                upstream,
-                to,
-                ..
-            } => {
-                let (state, group) = (to.label(), group.label());
-                tracing::info!(upstream = name(upstream), state, group, "breaker");
-            }
-            NoteKind::Breaker { upstream, to, .. } => {
-                recorder.breaker_entered(chain, upstream.as_usize(), to as usize);
-                tracing::info!(upstream = name(upstream), state = to.label(), "breaker");
-            }
-            NoteKind::HoldOffBegan { upstream, until } => {
-                recorder.held_off(chain, upstream.as_usize());
-                let for_ms = until.saturating_duration_since(note.at).as_millis() as u64;
-                tracing::info!(upstream = name(upstream), for_ms, "throttled, held off");
-            }
-            NoteKind::Quarantined {
-                upstream, cause, ..
-            } => {
-                recorder.quarantined(chain, upstream.as_usize());
-                tracing::warn!(
-                    upstream = name(upstream),
-                    cause = cause.label(),
-                    "quarantined: an operator should look"
-                );
-            }
-            NoteKind::Released { upstream } => {
-                tracing::info!(upstream = name(upstream), "out of quarantine");
-            }
-            NoteKind::Lagging {
-                upstream,
-                lag_blocks,
-                left_out,
-            } => {
-                tracing::info!(upstream = name(upstream), lag_blocks, left_out, "head lag");
-            }
-            NoteKind::Banned { upstream, .. } => recorder.method_banned(chain, upstream.as_usize()),
-            NoteKind::RetryDenied { .. } => recorder.retry_denied(chain),
-            NoteKind::HedgeDenied { .. } => recorder.hedge_ended(chain, HedgeOutcome::Denied),
-            NoteKind::HeadReset { from, to } => {
-                recorder.head_reset(chain);
-                let name = self.configured(note.chain).map_or("", |c| c.name.as_str());
-                tracing::warn!(
-                    chain = name,
-                    from,
-                    to,
-                    "the chain went back: its upstreams name a lower head than they did"
-                );
-            }
-            NoteKind::AttemptFinished { .. }
-            | NoteKind::AttemptCancelled { .. }
-            | NoteKind::RaceDenied { .. }
-            | NoteKind::Priced { .. }
-            | NoteKind::Spent { .. }
-            | NoteKind::AccountHeldOff { .. }
-            | NoteKind::ProbationBegan { .. }
-            | NoteKind::ProbationEnded { .. }
-            | NoteKind::Limited { .. }
-            | NoteKind::Learned { .. }
-            | NoteKind::Panic { .. }
-            | NoteKind::Shed { .. }
-            | NoteKind::Overload { .. }
-            | NoteKind::Hopeless { .. }
-            | NoteKind::Paused { .. }
-            | NoteKind::HoldOffEnded { .. }
-            | NoteKind::Probed { .. } => (),
-        }
-    }
-
     /// The counters with their levels. A copy of many histograms takes milliseconds, so it is made in steps and
     /// requests go on between them.
     pub async fn scrape(&self) -> Snapshot {
@@ -480,6 +350,15 @@ impl Worker {
             }
         }
         chains
+    }
+
+    /// Drains an upstream, or takes it back.
+    pub fn set_drained(&self, chain: ChainIndex, upstream: UpstreamIndex, drained: bool) {
+        self.engine
+            .borrow_mut()
+            .set_drained(chain, upstream, drained);
+        let name = self.upstream(chain, upstream).map_or("", |u| &u.name);
+        tracing::info!(upstream = name, drained, "drained by an operator");
     }
 
     /// New addresses of upstreams.

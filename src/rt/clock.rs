@@ -8,6 +8,7 @@ static BASE: OnceLock<Instant> = OnceLock::new();
 
 thread_local! {
     static TURN_NS: Cell<u64> = const { Cell::new(0) };
+    static WAITED_NS: Cell<u64> = const { Cell::new(0) };
 }
 
 /// A fresh reading, in nanoseconds since the process's base; usable on any thread, never 0.
@@ -37,6 +38,22 @@ pub fn now() -> u64 {
         0 => read(),
         turn => turn,
     }
+}
+
+/// How long the work of this shard's current turn may have waited for the turn before it to end, in nanoseconds: what arrived when that had
+/// just begun waited for all of it. 0 where that was too short to be worth a look at the clock.
+pub fn waited() -> u64 {
+    WAITED_NS.get()
+}
+
+/// A turn of so much work ends: what waits for the next one has waited so long.
+pub(crate) fn end_turn(work: bool) {
+    let waited = if work {
+        read().saturating_sub(TURN_NS.get())
+    } else {
+        0
+    };
+    WAITED_NS.set(waited);
 }
 
 /// Reads the clock and makes the reading this thread's time of the turn.

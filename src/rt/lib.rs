@@ -23,7 +23,7 @@ mod task;
 mod tls;
 mod turns;
 
-pub use clock::now;
+pub use clock::{now, waited};
 pub use conn::Conn;
 pub use counters::{Counters, counters, recycle, take_buffer};
 pub use deadline::{Elapsed, Sleep, sleep_until, timeout_at};

@@ -12,6 +12,9 @@ use crate::deadline::Wheel;
 use crate::doorbell::Bell;
 use crate::ring::{Driver, Turn, Wait};
 
+/// A turn of fewer polls is not worth a look at the clock at its end.
+const BUSY_POLLS: u64 = 16;
+
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Shard>>> = const { RefCell::new(None) };
 }
@@ -23,6 +26,8 @@ pub(crate) struct Shard {
     pub(crate) bell: Arc<Bell>,
     /// How often tasks of this shard were polled: unchanged over a yield means that none is runnable.
     pub(crate) polls: Cell<u64>,
+    /// [`Self::polls`] when the ring turned last.
+    polls_at_turn: Cell<u64>,
     pub(crate) tasks: Cell<u64>,
     pub(crate) panics: Cell<u64>,
     pub(crate) parks: Cell<u64>,
@@ -39,6 +44,7 @@ impl Shard {
             driver: RefCell::new(driver),
             bell,
             polls: Cell::new(0),
+            polls_at_turn: Cell::new(0),
             tasks: Cell::new(0),
             panics: Cell::new(0),
             parks: Cell::new(0),
@@ -84,6 +90,9 @@ impl Shard {
 
     /// One turn of the ring and of the deadlines.
     pub(crate) fn turn(&self, wait: Wait) -> io::Result<Turn> {
+        let polls = self.polls.get();
+        let since = polls.wrapping_sub(self.polls_at_turn.replace(polls));
+        clock::end_turn(since >= BUSY_POLLS);
         self.turning(|driver| driver.turn(wait))
             .map(|(turn, _)| turn)
     }

@@ -38,6 +38,12 @@ pub struct Dimensions {
     pub fault_classes: Vec<&'static str>,
     /// Breaker state labels, in the order of their index.
     pub breaker_states: Vec<&'static str>,
+    /// Labels of the kinds of work that breakers are kept for, in the order of their index.
+    pub method_groups: Vec<&'static str>,
+    /// Labels of what calls are worth under overload, in the order of their index.
+    pub priorities: Vec<&'static str>,
+    /// The configuration's accounts, in the order of the engine's account indices. Accounts that it does not name have no series.
+    pub accounts: Vec<String>,
     /// Labels of the reasons for which a candidate is left out, in the order of their index.
     pub exclusions: Vec<&'static str>,
     /// The program's version, for `livechain_build_info`.

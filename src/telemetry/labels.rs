@@ -136,6 +136,8 @@ label_set! {
         Fresh => "fresh",
         /// Beside a first attempt that is slow, drawn from the method's budget of hedges.
         Hedge => "hedge",
+        /// Beside the first attempt from the start, drawn from the strategy's budget of races.
+        Race => "race",
     }
 }
 
@@ -194,7 +196,7 @@ label_set! {
 }
 
 label_set! {
-    /// What became of a hedge.
+    /// What became of a hedge, or of a race's attempts beside the first.
     HedgeOutcome {
         /// It answered first.
         Won => "won",
@@ -202,6 +204,38 @@ label_set! {
         Lost => "lost",
         /// It was due, and the budget of extra load did not allow it.
         Denied => "denied",
+    }
+}
+
+label_set! {
+    /// What kind of limit of an upstream was found.
+    LimitKind {
+        /// Attempts at once.
+        InFlight => "in_flight",
+        /// Attempts a second.
+        Rate => "rate",
+    }
+}
+
+label_set! {
+    /// What was learned of an upstream from its refusals.
+    LearnedKind {
+        /// How many blocks it takes at once.
+        Blocks => "blocks",
+        /// How many calls it takes in a batch.
+        Batch => "batch",
+        /// How old a block it keeps.
+        History => "history",
+    }
+}
+
+label_set! {
+    /// A period of the calendar, in UTC.
+    Period {
+        /// From midnight to midnight.
+        Day => "day",
+        /// From the first of a month to the first of the next.
+        Month => "month",
     }
 }
 

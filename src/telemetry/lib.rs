@@ -14,6 +14,7 @@ mod dimensions;
 pub mod event_line;
 pub mod events;
 mod foreign;
+mod health;
 pub mod hlog;
 mod labels;
 pub mod log;
@@ -24,6 +25,7 @@ mod record;
 mod recorder;
 mod series;
 mod snapshot;
+mod spend;
 mod wall_time;
 
 #[cfg(test)]
@@ -34,10 +36,12 @@ pub use answers::{CacheLevels, ChainLevels, GossipLevels};
 pub use dimensions::{ChainDimension, Dimensions, OTHER_METHOD, UpstreamDimension};
 pub use events::{CallEnd, Event, EventHead, SelectionMade};
 pub use foreign::{ForeignText, MAX_FOREIGN_BYTES, push_json_string};
+pub use health::BearingLevels;
 pub use labels::{
     AttemptOutcome, CacheLifetime, CacheStatus, CallOutcome, ConnectOutcome, ConnectionRefusal,
-    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, PollOutcome, PoolState,
-    Protocol, RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES, STATUS_LABELS, status_index,
+    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, LearnedKind, LimitKind, Period,
+    PollOutcome, PoolState, Protocol, RequestRefusal, ResolveOutcome, RetryKind, STATUS_CODES,
+    STATUS_LABELS, status_index,
 };
 pub use metrics::{METRICS, Metric};
 pub use record::{
@@ -46,4 +50,5 @@ pub use record::{
 pub use recorder::{COPY_STEP, Copying, MAX_HISTOGRAMS, Recorder};
 pub use series::{DURATION_BOUNDS, HIGHEST_DURATION_US, SIZE_BOUNDS, Series};
 pub use snapshot::{DimensionsDiffer, Snapshot};
+pub use spend::{AccountLevels, PeriodLevels};
 pub use wall_time::push_rfc3339;

@@ -6,8 +6,8 @@
 use crate::dimensions::{Dimensions, OTHER_METHOD};
 use crate::labels::{
     AttemptOutcome, CacheLifetime, CacheStatus, CallOutcome, ConnectOutcome, ConnectionRefusal,
-    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, PollOutcome, PoolState,
-    RequestRefusal, ResolveOutcome, RetryKind, STATUS_LABELS,
+    FlightOutcome, GossipResult, HeadKind, HeadPoll, HedgeOutcome, LearnedKind, LimitKind, Period,
+    PollOutcome, PoolState, RequestRefusal, ResolveOutcome, RetryKind, STATUS_LABELS,
 };
 
 /// What a metric's number means.
@@ -50,6 +50,10 @@ pub enum Unit {
     One,
     /// Microseconds in the cell, seconds in the scrape.
     Micros,
+    /// Thousandths in the cell, ones in the scrape.
+    Millis,
+    /// 10⁻¹² of the currency in the cell, the currency in the scrape.
+    Picos,
 }
 
 /// A closed set that a metric is split by: one or more labels, one index.
@@ -71,6 +75,18 @@ pub enum Axis {
     FaultClass,
     /// `state`: the breaker's state.
     BreakerState,
+    /// `group`: the kind of work.
+    MethodGroup,
+    /// `priority` of a call under overload.
+    Priority,
+    /// `account`: what was agreed with a provider.
+    Account,
+    /// `period` of the calendar.
+    Period,
+    /// `kind` of a limit that was found.
+    LimitKind,
+    /// `kind` of what was learned.
+    LearnedKind,
     /// `reason`: why a candidate was left out.
     Exclusion,
     /// `code`: the HTTP status.
@@ -133,7 +149,15 @@ impl Axis {
             | Self::FlightOutcome
             | Self::HedgeOutcome
             | Self::PollOutcome => &["outcome"],
-            Self::RetryKind | Self::HeadPoll | Self::HeadKind => &["kind"],
+            Self::RetryKind
+            | Self::HeadPoll
+            | Self::HeadKind
+            | Self::LimitKind
+            | Self::LearnedKind => &["kind"],
+            Self::MethodGroup => &["group"],
+            Self::Priority => &["priority"],
+            Self::Account => &["account"],
+            Self::Period => &["period"],
             Self::CacheStatus | Self::GossipResult => &["result"],
             Self::CacheLifetime => &["lifetime"],
             Self::Version => &["version"],
@@ -159,6 +183,9 @@ impl Axis {
             Self::HeadPoll => Some(HeadPoll::LABELS),
             Self::PollOutcome => Some(PollOutcome::LABELS),
             Self::HeadKind => Some(HeadKind::LABELS),
+            Self::LimitKind => Some(LimitKind::LABELS),
+            Self::LearnedKind => Some(LearnedKind::LABELS),
+            Self::Period => Some(Period::LABELS),
             Self::GossipResult => Some(GossipResult::LABELS),
             Self::PoolState => Some(PoolState::LABELS),
             _ => None,
@@ -176,6 +203,9 @@ impl Axis {
             Self::Strategy => dimensions.strategies.len(),
             Self::FaultClass => dimensions.fault_classes.len(),
             Self::BreakerState => dimensions.breaker_states.len(),
+            Self::MethodGroup => dimensions.method_groups.len(),
+            Self::Priority => dimensions.priorities.len(),
+            Self::Account => dimensions.accounts.len(),
             Self::Exclusion => dimensions.exclusions.len(),
             Self::Version => 1,
             _ => self.fixed_labels().map_or(0, <[&str]>::len),
@@ -210,6 +240,9 @@ impl Axis {
             Self::Strategy => listed(&dimensions.strategies),
             Self::FaultClass => listed(&dimensions.fault_classes),
             Self::BreakerState => listed(&dimensions.breaker_states),
+            Self::MethodGroup => listed(&dimensions.method_groups),
+            Self::Priority => listed(&dimensions.priorities),
+            Self::Account => dimensions.accounts.get(index).map(String::as_str),
             Self::Exclusion => listed(&dimensions.exclusions),
             Self::Version => Some(dimensions.version),
             _ => self
@@ -296,9 +329,15 @@ metrics! {
     Faults: "livechain_faults_total" Counter One [Upstream, FaultClass]
         "Attempts that ended in a fault, by its class.";
     Retries: "livechain_retries_total" Counter One [Chain, RetryKind]
-        "Attempts of a call beside its first: after one that failed, or as a hedge beside one that is slow.";
+        "Attempts of a call beside its first: after one that failed, as a hedge beside one that is slow, or in a race.";
     RetriesDenied: "livechain_retries_denied_total" Counter One [Chain]
         "Retries that the retry budget did not allow.";
+    RacesDenied: "livechain_races_denied_total" Counter One [Chain]
+        "Calls that were raced at fewer upstreams than their strategy says, because races had had their part of the calls.";
+    CallsShed: "livechain_calls_shed_total" Counter One [Chain, Priority]
+        "Calls refused because the shard was overloaded, by what they are worth.";
+    CallsHopeless: "livechain_calls_hopeless_total" Counter One [Chain]
+        "Calls that no upstream could have answered in the time that they had left, so that none was asked.";
     AttemptsInFlight: "livechain_attempts_in_flight" GaugeSum One [Upstream]
         "Attempts at the upstream that have not ended.";
     StreamedResponses: "livechain_streamed_responses_total" Counter One [Chain]
@@ -322,7 +361,7 @@ metrics! {
     Flights: "livechain_flights_total" Counter One [Chain, FlightOutcome]
         "Calls that others could join, by how they ended; those that joined are shared in livechain_cache_lookups_total.";
     Hedges: "livechain_hedges_total" Counter One [Chain, HedgeOutcome]
-        "Second attempts beside a slow first one, by what became of them.";
+        "Attempts beside a call's first, as a hedge or in a race, by what became of them.";
 
     // What is known of the chains.
     HeadPolls: "livechain_head_polls_total" Counter One [Upstream, HeadPoll, PollOutcome]
@@ -347,6 +386,58 @@ metrics! {
         "Number of shards whose breaker for the upstream is in the state.";
     BreakerTransitions: "livechain_breaker_transitions_total" Counter One [Upstream, BreakerState]
         "Changes of a breaker's state, by the state entered.";
+    BreakerGroupState: "livechain_breaker_group_state" GaugeSum One [Upstream, MethodGroup, BreakerState]
+        "Number of shards whose breaker for a kind of work at the upstream is in the state.";
+    BreakerGroupTransitions: "livechain_breaker_group_transitions_total" Counter One [Upstream, MethodGroup, BreakerState]
+        "Changes of the state of a breaker for a kind of work, by the state entered.";
+    Withheld: "livechain_upstream_withheld_ratio" GaugeMax Millis [Upstream]
+        "Part of the calls that the upstream would get and is not given, in a brownout, on probation or in a slow start, in its worst kind of work.";
+    Probations: "livechain_upstream_probations_total" Counter One [Upstream]
+        "Times that the upstream came back, or was new, and its share began to grow with its answers.";
+    OnProbation: "livechain_upstream_on_probation" GaugeSum One [Upstream]
+        "Number of shards in which the upstream's share still grows.";
+    LimitsFound: "livechain_upstream_limits_found_total" Counter One [Upstream, LimitKind]
+        "Times that a limit of the upstream was found by trying, or moved.";
+    LimitInFlight: "livechain_upstream_limit_in_flight" GaugeSum One [Upstream]
+        "Attempts at once that the upstream may have, found or configured; 0 where there is no limit.";
+    LimitRate: "livechain_upstream_limit_per_second" GaugeSum Millis [Upstream]
+        "Attempts a second that the upstream was found to serve; 0 where no limit was found.";
+    Saturated: "livechain_upstream_saturated" GaugeSum One [Upstream]
+        "Number of shards in which the upstream has as much as it can carry.";
+    Drained: "livechain_upstream_drained" GaugeSum One [Upstream]
+        "Number of shards in which the upstream is drained by an operator.";
+    Learned: "livechain_upstream_learned_total" Counter One [Upstream, LearnedKind]
+        "Times that something was learned of what the upstream takes.";
+    LearnedBatch: "livechain_upstream_learned_batch_calls" GaugeMax One [Upstream]
+        "Calls that the upstream takes in one batch, as far as was learned; 0 where nothing was.";
+    ChainPanics: "livechain_chain_panics_total" Counter One [Chain]
+        "Times that too few of the chain's upstreams were well and those that were out were used as well.";
+    ChainPanic: "livechain_chain_panic" GaugeSum One [Chain]
+        "Number of shards that use upstreams of the chain that are out, because too few are well.";
+
+    // What it costs.
+    AccountHoldOffs: "livechain_account_hold_offs_total" Counter One [Account]
+        "Times that an account was held off because upstreams of it throttled us at once.";
+    AccountCalls: "livechain_account_calls" GaugeMax One [Account, Period]
+        "Calls of the account's present day or month (UTC), by all shards.";
+    AccountUnits: "livechain_account_compute_units" GaugeMax One [Account, Period]
+        "Compute units of the account's present day or month (UTC), by all shards.";
+    AccountSecond: "livechain_account_last_second" GaugeSum One [Account]
+        "Sent in the last second, in what the account's limit per second counts.";
+    AccountRoom: "livechain_account_room_ratio" GaugeMax Millis [Account]
+        "How much of its usual share of the calls the account can afford; 1 where it is within the pace of its limits.";
+    AccountPaid: "livechain_account_paid_this_month" GaugeSum Picos [Account]
+        "What the present month has cost beyond what the account includes, in the currency of the configured prices.";
+    Spent: "livechain_spend_total" Counter Picos [Upstream]
+        "What attempts at the upstream have cost beyond what its account includes, in the currency of the configured prices.";
+    SpentUnits: "livechain_spend_compute_units_total" Counter One [Upstream]
+        "Compute units of attempts at the upstream.";
+    Saved: "livechain_saved_total" Counter Picos [Chain]
+        "What choices by price have saved beside the upstream that would have been fastest, in the currency of the configured prices.";
+    PaidMore: "livechain_paid_more_total" Counter Picos [Chain]
+        "What choices by price have paid more than the fastest upstream asks, because the cheaper ones did not meet the objective.";
+
+    // In trouble with us.
     HoldOff: "livechain_upstream_hold_off_seconds" GaugeMax Micros [Upstream]
         "Time until the upstream may be sent to again after it throttled us; 0 when it is not held off.";
     HoldOffs: "livechain_upstream_hold_offs_total" Counter One [Upstream]
@@ -399,6 +490,8 @@ metrics! {
         "Messages between shards about heads, scores and upstreams in trouble.";
     ShardReady: "livechain_shard_ready" GaugeMax One [Shard]
         "1 when the shard serves.";
+    ShardShedding: "livechain_shard_shedding" GaugeMax One [Shard]
+        "How much the shard refuses because its work waits: 0 nothing, 1 scans and traces, 2 other reads too, 3 everything without an effect.";
     ShardTasks: "livechain_shard_tasks" GaugeMax One [Shard]
         "Tasks alive in the shard.";
     ShardBuffers: "livechain_shard_receive_buffers_in_use" GaugeMax One [Shard]

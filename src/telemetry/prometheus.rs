@@ -127,13 +127,23 @@ fn push_value(out: &mut String, value: u64, unit: Unit) {
     // Writing to a String cannot fail.
     let _ = match unit {
         Unit::One => write!(out, "{value}"),
-        Unit::Micros if value.is_multiple_of(1_000_000) => write!(out, "{}", value / 1_000_000),
-        Unit::Micros => {
-            let written = write!(out, "{}.{:06}", value / 1_000_000, value % 1_000_000);
-            out.truncate(out.trim_end_matches('0').len());
-            written
-        }
+        Unit::Micros => push_decimal(out, value, 6),
+        Unit::Millis => push_decimal(out, value, 3),
+        Unit::Picos => push_decimal(out, value, 12),
     };
+}
+
+/// A whole number of 10^-`digits`.
+fn push_decimal(out: &mut String, value: u64, digits: u32) -> std::fmt::Result {
+    let scale = 10_u64.pow(digits);
+    let (whole, rest) = (value / scale, value % scale);
+    if rest == 0 {
+        return write!(out, "{whole}");
+    }
+    let width = digits as usize;
+    let written = write!(out, "{whole}.{rest:0width$}");
+    out.truncate(out.trim_end_matches('0').len());
+    written
 }
 
 /// Escapes as the format says: backslash and line feed everywhere, the quote in label values only.
@@ -164,6 +174,10 @@ mod tests {
         assert_eq!(shown(1, Unit::Micros), " 0.000001");
         assert_eq!(shown(1_500_000, Unit::Micros), " 1.5");
         assert_eq!(shown(30_000_000, Unit::Micros), " 30");
+        assert_eq!(shown(1, Unit::Millis), " 0.001");
+        assert_eq!(shown(1_000, Unit::Millis), " 1");
+        assert_eq!(shown(450_000, Unit::Picos), " 0.00000045");
+        assert_eq!(shown(u64::MAX, Unit::Picos), " 18446744.073709551615");
         assert_eq!(shown(u64::MAX, Unit::One), " 18446744073709551615");
     }
 

@@ -1,6 +1,7 @@
 //! The tables' own rules, and what recorders, snapshots and renderers promise together.
 
 mod answers;
+mod bearing;
 mod events;
 mod metrics;
 mod promtool;
@@ -38,6 +39,9 @@ pub(crate) fn dimensions() -> Arc<Dimensions> {
         strategies: vec!["leaderboard", "priority"],
         fault_classes: vec!["transport", "timeout"],
         breaker_states: vec!["closed", "open", "half_open"],
+        method_groups: vec!["reads", "logs"],
+        priorities: vec!["bulk", "critical"],
+        accounts: vec!["growth".to_owned(), "free".to_owned()],
         exclusions: vec!["breaker_open", "hold_off"],
         version: "0.1.0",
     })

@@ -30,10 +30,16 @@ mod held_answers;
 mod json_rpc;
 mod lifecycle;
 mod limits;
+#[path = "../config/mmdb.rs"]
+mod mmdb;
 mod observability;
 mod own_writes;
 mod policies;
+mod regions;
+mod resilience;
+mod sessions;
 mod simulate;
+mod strategies;
 mod streaming;
 mod surface;
 mod tls;

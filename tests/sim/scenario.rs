@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use engine::chain::ChainId;
 use engine::config::{
-    AccountConfig, HeadConfig, MethodPolicy, MethodSet, RetryBudgetConfig, SheddingConfig,
+    AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, MethodPolicy, MethodSet, RetryBudgetConfig, SheddingConfig,
     UpstreamConfig,
 };
 use engine::index::{PolicyIndex, ProviderIndex};
@@ -99,6 +99,10 @@ pub struct ChainScript {
     pub max_lag_blocks: Option<u64>,
     /// How heads are followed.
     pub heads: HeadConfig,
+    /// So few of a thousand upstreams are well that those that are out are used too.
+    pub panic_permille: u32,
+    /// Whether regions matter.
+    pub geo: Option<GeoConfig>,
 }
 
 /// How shards hear of each other.
@@ -213,6 +217,8 @@ impl Scenario {
                 stale_after: 4,
                 max_lag_blocks: Some(16),
                 heads: HeadConfig::default(),
+                panic_permille: DEFAULT_PANIC_PERMILLE,
+                geo: None,
             },
             gossip: Gossip {
                 lost: 0,

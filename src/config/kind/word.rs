@@ -72,16 +72,46 @@ super::inline_schema!(
     json_schema!({ "title": "host name", "type": "string", "maxLength": 253 })
 );
 
+/// A request header's name, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeaderName(pub(crate) String);
+
+/// Whether `name` is a header's name: a token (RFC 9110 §5.6.2) of at most 128 bytes.
+pub(crate) fn is_header_name(name: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    (1..=128).contains(&name.len()) && name.bytes().all(token)
+}
+
+impl Read for HeaderName {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let how = "letters, digits and `-`, as in `X-Session-Id`";
+        reader.public(node, "a header's name", how, |text| {
+            is_header_name(text).then(|| Self(text.to_ascii_lowercase()))
+        })
+    }
+}
+
+super::inline_schema!(
+    HeaderName,
+    json_schema!({ "title": "header's name", "type": "string", "minLength": 1, "maxLength": 128 })
+);
+
 /// Implements the reader and the schema of an enumeration of words.
 macro_rules! words {
     ($kind:ty { $($word:literal => $value:expr),+ $(,)? }) => {
-        impl Read for $kind {
-            fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-                word(node, reader, &[$(($word, $value)),+])
+        impl $crate::read::Read for $kind {
+            fn read(
+                node: &$crate::tree::Node,
+                reader: &mut $crate::read::Reader<'_>,
+            ) -> Option<Self> {
+                $crate::kind::word::word(node, reader, &[$(($word, $value)),+])
             }
         }
 
-        super::inline_schema!($kind, json_schema!({ "type": "string", "enum": [$($word),+] }));
+        $crate::kind::inline_schema!(
+            $kind,
+            schemars::json_schema!({ "type": "string", "enum": [$($word),+] })
+        );
 
         impl $kind {
             /// The word that a configuration writes.
@@ -92,6 +122,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(super) use words;
 
 words!(Compression { "auto" => Self::Auto, "gzip" => Self::Gzip, "none" => Self::None });
 words!(TrustRoots { "webpki" => Self::Webpki, "system" => Self::System });

@@ -95,7 +95,7 @@ impl MethodPattern {
     }
 
     /// Orders patterns that match one method: greater is more specific.
-    const fn specificity(&self) -> (bool, usize) {
+    pub(super) const fn specificity(&self) -> (bool, usize) {
         (!self.open, self.stem.len())
     }
 }

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::region::{ClientRegion, Session};
+
 /// The process: where it listens, what it admits, what it writes down.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Server {
@@ -21,6 +23,12 @@ pub struct Server {
     pub tls: Option<ServerTls>,
     /// What a client may cost.
     pub limits: Limits,
+    /// When calls are refused so that the others are served.
+    pub overload: Overload,
+    /// How the region of a client is known.
+    pub client_region: ClientRegion,
+    /// What tells sessions apart.
+    pub session: Session,
     /// Whether answers say which upstream gave them and after how many attempts.
     pub explain: bool,
     /// Which web pages may read answers.
@@ -74,6 +82,15 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Longest time of one call, all its attempts included, unless its method says otherwise.
     pub request_timeout: Duration,
+}
+
+/// When calls are refused so that the others are served: those that matter least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overload {
+    /// Most calls in progress at once, of the process.
+    pub max_live_calls: u32,
+    /// Work that always waits for longer than this is a queue that does not drain; zero is for never.
+    pub max_wait: Duration,
 }
 
 /// Which web pages may read answers (the Fetch standard's CORS protocol). Never with credentials.
@@ -146,6 +163,9 @@ impl Default for Server {
             drain_timeout: Duration::from_secs(30),
             tls: None,
             limits: Limits::default(),
+            overload: Overload::default(),
+            client_region: ClientRegion::default(),
+            session: Session::default(),
             explain: false,
             cors: Cors::default(),
             access_log: AccessLog::default(),
@@ -167,6 +187,16 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(75),
             request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for Overload {
+    /// A tenth of a second in a queue of our own is a hundred times what a call costs here: no burst does that for long.
+    fn default() -> Self {
+        Self {
+            max_live_calls: 100_000,
+            max_wait: Duration::from_millis(100),
         }
     }
 }

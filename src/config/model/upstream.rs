@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::account::Price;
 use super::method::MethodFilter;
 use super::secret::Secret;
 
@@ -28,12 +29,24 @@ pub struct Upstream {
     pub priority: u32,
     /// Share for strategies that go by it, beside the other upstreams' weights.
     pub weight: u32,
+    /// The region that it is in, if it is in one.
+    pub region: Option<String>,
+    /// The account that pays for it, one of the configuration's; `None` for one of its own, without limits.
+    pub account: Option<String>,
+    /// What its calls cost.
+    pub price: Price,
     /// Headers added to each request to it.
     pub headers: Vec<Header>,
     /// Which methods it is asked.
     pub methods: MethodFilter,
     /// When it is no longer trusted, and for how long.
     pub breaker: Breaker,
+    /// Most attempts at once, of the process, while others have room; `None` for no such limit.
+    pub max_in_flight: Option<u32>,
+    /// Which of its limits are found by trying.
+    pub limiter: Limiter,
+    /// Whether its share grows with its answers from the start on.
+    pub slow_start: bool,
     /// Connections to it.
     pub pool: Pool,
     /// Calls that travel together.
@@ -85,6 +98,19 @@ pub struct Breaker {
     pub open_for: Duration,
     /// Probes in a row that must succeed before it closes.
     pub probes: u32,
+    /// Whether it keeps a share of its calls while some of them fail.
+    pub brownout: bool,
+    /// Whether kinds of work are trusted each for itself.
+    pub by_group: bool,
+}
+
+/// Which limits of an upstream are found by trying, to stay below them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limiter {
+    /// Attempts at once, by their latency.
+    pub in_flight: bool,
+    /// Attempts a second, by its throttles.
+    pub rate: bool,
 }
 
 /// Connections to one upstream.
@@ -148,9 +174,15 @@ impl Upstream {
             allow_link_local: false,
             priority: 1,
             weight: 100,
+            region: None,
+            account: None,
+            price: Price::default(),
             headers: Vec::new(),
             methods: MethodFilter::default(),
             breaker: Breaker::default(),
+            max_in_flight: None,
+            limiter: Limiter::default(),
+            slow_start: false,
             pool: Pool::default(),
             batch: Batch::default(),
             timeout: DEFAULT_TIMEOUT,
@@ -215,6 +247,17 @@ impl Default for Breaker {
             window: Duration::from_secs(30),
             open_for: Duration::from_secs(10),
             probes: 2,
+            brownout: true,
+            by_group: true,
+        }
+    }
+}
+
+impl Default for Limiter {
+    fn default() -> Self {
+        Self {
+            in_flight: true,
+            rate: true,
         }
     }
 }

@@ -29,9 +29,20 @@ impl Reader<'_> {
         Some(text.to_owned())
     }
 
+    /// The content of a file that may be larger than a configuration: a database.
+    pub(crate) fn large_file(&mut self, origin: &Origin, path: &Path) -> Option<Vec<u8>> {
+        let content = self.environment.large_file(path);
+        self.told(origin, content)
+    }
+
     /// The content of a file that the configuration names.
     pub(crate) fn file(&mut self, origin: &Origin, path: &Path) -> Option<Vec<u8>> {
-        match self.environment.file(path) {
+        let content = self.environment.file(path);
+        self.told(origin, content)
+    }
+
+    fn told(&mut self, origin: &Origin, content: std::io::Result<Vec<u8>>) -> Option<Vec<u8>> {
+        match content {
             Ok(content) => Some(content),
             Err(error) => {
                 let message = format!("the file cannot be read: {}", reason(&error));

@@ -168,3 +168,30 @@ proptest! {
         let _ = (parse_duration(&text), parse_size(&text), parse_share(&text), parse_whole(&text));
     }
 }
+
+#[test]
+fn money_is_read_to_the_millionth_and_no_finer() {
+    for (text, millionths) in [
+        ("0.45", 450_000),
+        ("0", 0),
+        ("1", 1_000_000),
+        ("0.000001", 1),
+        ("18446744073709.551615", u64::MAX),
+    ] {
+        assert_eq!(parse_money(text), Some(millionths), "{text}");
+        assert_eq!(format_money(millionths), text);
+    }
+    for text in [
+        "",
+        "0.0000001",
+        "-1",
+        ".5",
+        "1.",
+        "1e3",
+        "0,45",
+        "18446744073709.551616",
+        "0.45 EUR",
+    ] {
+        assert_eq!(parse_money(text), None, "{text}");
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Process, answers, narrow, rules, set, upstream};
+use super::{Process, answers, narrow, region, rules, set, upstream};
 use crate::file;
 use crate::kind::{NAME_RULE, is_name};
 use crate::model::{Chain, ChainCache, Coalesce, Probe};
 use crate::problem::shown;
 use crate::read::{At, Named, Origin, Reader};
+use crate::start::DEFAULT_PANIC;
 
 /// Words that begin other paths than a chain's, now or as this format grows.
 const RESERVED: [&str; 15] = [
@@ -160,8 +161,10 @@ fn chain(
     set(&mut coalesce.enabled, own, |enabled| enabled);
     let upstreams = file
         .upstreams
-        .map(|at| upstream::upstreams(at, process.server, reader))
+        .map(|at| upstream::upstreams(at, process, reader))
         .unwrap_or_default();
+    let mut panic = DEFAULT_PANIC;
+    set(&mut panic, file.panic, |share| share.0);
     Chain {
         name,
         chain_id,
@@ -171,6 +174,8 @@ fn chain(
         heads,
         cache,
         coalesce,
+        geo: region::geo(file.geo, process.regions, reader),
+        panic,
         methods,
         upstreams,
     }

@@ -6,16 +6,16 @@ use std::net::SocketAddr;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{narrow, set};
+use super::{narrow, region, set};
 use crate::file;
-use crate::model::{AccessLog, Cors, Limits, Log, Server, ServerTls};
+use crate::model::{AccessLog, Cors, Limits, Log, Overload, Server, ServerTls};
 use crate::read::{At, Origin, Reader};
 use crate::scalar::format_size;
 
 /// Most listening addresses.
 const MAX_LISTEN: usize = 16;
 
-pub(crate) fn server(file: file::Server, reader: &mut Reader<'_>) -> Server {
+pub(crate) fn server(file: file::Server, regions: &[String], reader: &mut Reader<'_>) -> Server {
     let mut server = Server::default();
     let admin_origin = file.admin.as_ref().map(|at| at.origin.clone());
     set(&mut server.admin, file.admin, |address| address.0);
@@ -35,6 +35,11 @@ pub(crate) fn server(file: file::Server, reader: &mut Reader<'_>) -> Server {
     set(&mut server.drain_timeout, file.drain_timeout, |span| span.0);
     server.tls = file.tls.and_then(|at| tls(at.value, reader));
     server.limits = limits(file.limits.map(|at| at.value).unwrap_or_default(), reader);
+    server.overload = overload(file.overload.map(|at| at.value).unwrap_or_default());
+    let client_region = file.client_region.map(|at| at.value).unwrap_or_default();
+    server.client_region = region::client_region(client_region, regions, reader);
+    let session = file.session.and_then(|at| at.value.header);
+    set(&mut server.session.header, session, |name| Some(name.0));
     set(&mut server.explain, file.explain, |explain| explain);
     server.cors = cors(file.cors.map(|at| at.value).unwrap_or_default(), reader);
     let log = file.access_log.map(|at| at.value).unwrap_or_default();
@@ -183,6 +188,15 @@ fn limits(file: file::Limits, reader: &mut Reader<'_>) -> Limits {
         );
     }
     limits
+}
+
+fn overload(file: file::Overload) -> Overload {
+    let mut overload = Overload::default();
+    set(&mut overload.max_live_calls, file.max_live_calls, |n| {
+        narrow(u32::MAX)(n.0)
+    });
+    set(&mut overload.max_wait, file.max_wait, |span| span.0);
+    overload
 }
 
 fn cors(file: file::Cors, reader: &mut Reader<'_>) -> Cors {

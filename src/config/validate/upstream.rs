@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use super::server::certificates;
-use super::{destination, narrow, set};
+use super::{Process, account, destination, narrow, set};
 use crate::file::{self, HeaderValue};
-use crate::kind::Pattern;
+use crate::kind::{Pattern, is_header_name};
 use crate::model::{
-    Batch, Breaker, Header, MethodFilter, Pool, Secret, Server, Upstream, UpstreamTls, UpstreamUrl,
+    Batch, Breaker, Header, Limiter, MethodFilter, Pool, Secret, Server, Upstream, UpstreamTls,
+    UpstreamUrl,
 };
 use crate::read::{At, Named, Origin, Reader};
 
@@ -43,7 +44,7 @@ const RESERVED_HEADERS: [&str; 17] = [
 
 pub(crate) fn upstreams(
     list: At<Vec<At<file::Upstream>>>,
-    server: &Server,
+    process: &Process<'_>,
     reader: &mut Reader<'_>,
 ) -> Vec<Upstream> {
     let count = list.value.len();
@@ -74,12 +75,16 @@ pub(crate) fn upstreams(
                 None => names.push((name.value.0.clone(), name.origin.place.line)),
             }
         }
-        upstreams.extend(upstream(at, server, reader));
+        upstreams.extend(upstream(at, process, reader));
     }
     upstreams
 }
 
-fn upstream(at: At<file::Upstream>, server: &Server, reader: &mut Reader<'_>) -> Option<Upstream> {
+fn upstream(
+    at: At<file::Upstream>,
+    process: &Process<'_>,
+    reader: &mut Reader<'_>,
+) -> Option<Upstream> {
     let file = at.value;
     let name = file.name.map(|at| at.value.0);
     let flagged = file.allow_link_local.is_some_and(|at| at.value);
@@ -88,7 +93,7 @@ fn upstream(at: At<file::Upstream>, server: &Server, reader: &mut Reader<'_>) ->
         file.http,
         file.http_file,
         flagged,
-        server,
+        process.server,
         reader,
     );
     let (url, url_file, url_origin) = match url {
@@ -106,12 +111,22 @@ fn upstream(at: At<file::Upstream>, server: &Server, reader: &mut Reader<'_>) ->
         reader.problem_at(&url_origin, message, "keep one of them");
     }
     let tls = tls(file.tls, url.as_ref(), reader);
+    let account = account::named(file.account, process.accounts, reader);
+    let price = account::price(file.price.map(|at| at.value).unwrap_or_default(), reader);
 
     let mut upstream = Upstream::new(name.as_deref()?, url?);
     upstream.url_file = url_file;
     upstream.allow_link_local = flagged;
     upstream.headers = headers;
     upstream.tls = tls;
+    upstream.account = account;
+    upstream.price = price;
+    set(&mut upstream.region, file.region, |name| Some(name.0));
+    set(&mut upstream.max_in_flight, file.max_in_flight, |n| {
+        Some(narrow(u32::MAX)(n.0))
+    });
+    upstream.limiter = limiter(file.limiter.map(|at| at.value).unwrap_or_default());
+    set(&mut upstream.slow_start, file.slow_start, |slow| slow);
     upstream.methods = filter(file.methods.map(|at| at.value).unwrap_or_default());
     upstream.breaker = breaker(file.breaker.map(|at| at.value).unwrap_or_default());
     upstream.pool = pool(file.pool.map(|at| at.value).unwrap_or_default());
@@ -229,9 +244,7 @@ fn headers(named: Named<HeaderValue>, reader: &mut Reader<'_>) -> Vec<Header> {
 
 /// Why a header cannot be added under this name.
 fn header_name_fault(name: &str, already: usize) -> Option<(&'static str, &'static str)> {
-    // RFC 9110 §5.6.2: a token.
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || name.len() > 128 || !name.bytes().all(token) {
+    if !is_header_name(name) {
         return Some((
             "this is not a header's name",
             "write letters, digits and `-`, as in `X-Api-Key`",
@@ -295,7 +308,16 @@ fn breaker(file: file::Breaker) -> Breaker {
     set(&mut breaker.window, file.window, |span| span.0);
     set(&mut breaker.open_for, file.open_for, |span| span.0);
     set(&mut breaker.probes, file.probes, |n| narrow(u32::MAX)(n.0));
+    set(&mut breaker.brownout, file.brownout, |brownout| brownout);
+    set(&mut breaker.by_group, file.by_group, |by_group| by_group);
     breaker
+}
+
+fn limiter(file: file::Limiter) -> Limiter {
+    let mut limiter = Limiter::default();
+    set(&mut limiter.in_flight, file.in_flight, |finds| finds);
+    set(&mut limiter.rate, file.rate, |finds| finds);
+    limiter
 }
 
 fn pool(file: file::Pool) -> Pool {

@@ -12,6 +12,9 @@ fn dimensions() -> Arc<Dimensions> {
         strategies: Vec::new(),
         fault_classes: Vec::new(),
         breaker_states: Vec::new(),
+        method_groups: Vec::new(),
+        priorities: Vec::new(),
+        accounts: Vec::new(),
         exclusions: Vec::new(),
         version: "0",
     })

@@ -32,6 +32,9 @@ impl AdminBackend for Process {
             strategies: Vec::new(),
             fault_classes: Vec::new(),
             breaker_states: Vec::new(),
+            method_groups: Vec::new(),
+            priorities: Vec::new(),
+            accounts: Vec::new(),
             exclusions: Vec::new(),
             version: "0",
         };

@@ -182,7 +182,7 @@ pub fn judge_batch(
                 if let Some(fault) = &mut judged.fault
                     && (fault.traits().answered || speaks_of_batches(fault.class))
                 {
-                    *fault = Fault::new(FaultClass::Server, BATCH_REFUSED);
+                    *fault = Fault::new(FaultClass::Server, BATCH_REFUSED).with_hint(fault.hint);
                 }
                 judged
             })
@@ -192,15 +192,9 @@ pub fn judge_batch(
             .zip(replies.slots())
             .map(|(asked, slot)| match slot {
                 Slot::Reply(reply) => one(asked, *reply, scratch),
-                Slot::Missing => {
-                    Judged::fault(Fault::new(FaultClass::Transport, "batch_item_missing"))
-                }
-                Slot::Duplicate => {
-                    Judged::fault(Fault::new(FaultClass::Transport, "batch_item_twice"))
-                }
-                Slot::Faulty(fault) => {
-                    Judged::fault(Fault::new(FaultClass::Transport, reply_rule(*fault)))
-                }
+                Slot::Missing => Judged::fault(Fault::malformed("batch_item_missing")),
+                Slot::Duplicate => Judged::fault(Fault::malformed("batch_item_twice")),
+                Slot::Faulty(fault) => Judged::fault(Fault::malformed(reply_rule(*fault))),
             })
             .collect(),
     }
@@ -341,7 +335,7 @@ fn unreadable(upstream: &Upstream, facts: &Facts, body: &[u8], fault: ReplyFault
         ReplyFault::Html | ReplyFault::Json(_) | ReplyFault::Empty
     );
     if facts.status == 200 && shape_says_it {
-        return Fault::new(FaultClass::Transport, reply_rule(fault));
+        return Fault::malformed(reply_rule(fault));
     }
     status_fault(upstream, facts, body)
 }

@@ -47,8 +47,6 @@ pub struct Upstream {
     pub batch_max_calls: usize,
     /// It has been asked for its chain id, or nobody asks: until then it is sent no call, for it might be of another chain.
     pub vetted: Cell<bool>,
-    /// It refused a batch; its calls are sent one by one until the next start.
-    pub refuses_batches: Cell<bool>,
     /// What marks its filters ([`wire::filter_id`]).
     pub filter_tag: u32,
     /// The next id of ours; unique per upstream and shard.

@@ -6,6 +6,7 @@
 
 mod chunked;
 mod date;
+mod field;
 mod fields;
 mod head;
 mod memo;
@@ -15,6 +16,7 @@ mod write;
 
 pub use chunked::{ChunkFault, ChunkedDecoder, Progress};
 pub use date::{http_date, parse_http_date, parse_rate_limit_reset, parse_retry_after};
+pub use field::field_value;
 pub use fields::{
     InvalidHeader, append_header, is_header_name, is_header_value, is_request_id,
     is_reserved_header,

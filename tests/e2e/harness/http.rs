@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Longer than any test expects to wait; a read that takes so long has failed.
@@ -70,7 +70,20 @@ pub fn post_bytes(path: &str, body: &str) -> Vec<u8> {
 impl Client {
     /// A connection in clear.
     pub fn connect(address: SocketAddr) -> Self {
-        let socket = TcpStream::connect_timeout(&address, PATIENCE).expect("a connection");
+        Self::over(TcpStream::connect_timeout(&address, PATIENCE).expect("a connection"))
+    }
+
+    /// A connection in clear, from this address of the machine.
+    pub fn connect_from(from: Ipv4Addr, address: SocketAddr) -> Self {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)
+            .expect("a socket");
+        let from = SocketAddr::from((from, 0));
+        socket.bind(&from.into()).expect("an address of loopback");
+        socket.connect(&address.into()).expect("a connection");
+        Self::over(socket.into())
+    }
+
+    fn over(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(PATIENCE)).expect("a time-out");
         socket
             .set_write_timeout(Some(PATIENCE))
@@ -127,6 +140,17 @@ impl Client {
     pub fn post(&mut self, path: &str, body: &str) -> Response {
         self.send(&post_bytes(path, body))
             .expect("the request is taken");
+        self.response()
+    }
+
+    /// Sends a POST with further header lines and reads its answer.
+    pub fn post_with(&mut self, path: &str, headers: &[&str], body: &str) -> Response {
+        let lines: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let text = format!(
+            "POST {path} HTTP/1.1\r\nhost: test\r\n{lines}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.send(text.as_bytes()).expect("the request is taken");
         self.response()
     }
 

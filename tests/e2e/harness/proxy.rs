@@ -48,7 +48,7 @@ pub struct Setup {
     after: String,
     count: usize,
     environment: Vec<(String, String)>,
-    files: Vec<(String, String)>,
+    files: Vec<(String, Vec<u8>)>,
 }
 
 impl Default for Setup {
@@ -123,8 +123,8 @@ impl Setup {
     }
 
     /// A file beside the configuration.
-    pub fn file(mut self, name: &str, content: &str) -> Self {
-        self.files.push((name.to_owned(), content.to_owned()));
+    pub fn file(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((name.to_owned(), content.into()));
         self
     }
 
@@ -233,6 +233,11 @@ impl Proxy {
     /// A connection to the data plane.
     pub fn connect(&self) -> Client {
         Client::connect(self.rpc)
+    }
+
+    /// A connection to the data plane from this address of loopback.
+    pub fn connect_from(&self, from: [u8; 4]) -> Client {
+        Client::connect_from(Ipv4Addr::from(from), self.rpc)
     }
 
     /// One POST on a connection of its own.

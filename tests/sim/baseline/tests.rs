@@ -14,7 +14,7 @@ fn scenario(upstreams: Vec<Script>) -> Scenario {
 
 fn play(name: &str, scenario: &Scenario) -> Report {
     let kind = find(name).unwrap();
-    run_with(scenario, &Service::ALWAYS, |scenario, seed| {
+    run_with(scenario, &Service::ALWAYS, |scenario, _, seed| {
         kind.decider(scenario, seed)
     })
     .unwrap_or_else(|violation| panic!("{name}: {violation}"))

@@ -80,7 +80,8 @@ fn told(scenario: &Scenario, shard: u16) -> ShardConfig {
         strategies: strategies.copied().collect(),
         max_lag_blocks: scenario.chain.max_lag_blocks,
         heads: scenario.chain.heads,
-        ..ChainConfig::default()
+        panic_permille: scenario.chain.panic_permille,
+        geo: scenario.chain.geo,
     };
     ShardConfig {
         chains: vec![chain],

@@ -55,7 +55,7 @@ fn main() {
     }
     for kind in BASELINES {
         let began = Instant::now();
-        let report = run_with(&scenario, &Service::ALWAYS, |scenario, seed| {
+        let report = run_with(&scenario, &Service::ALWAYS, |scenario, _, seed| {
             kind.decider(scenario, seed)
         });
         show(kind.name, began, &report.unwrap());

@@ -281,6 +281,8 @@ fn chain(file: &File, faults: &mut Vec<FileFault>) -> ChainScript {
             }),
         max_lag_blocks: said.max_lag_blocks,
         heads: usual.heads,
+        panic_permille: usual.panic_permille,
+        geo: usual.geo,
     }
 }
 

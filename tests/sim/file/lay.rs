@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use engine::chain::ChainId;
-use engine::config::{HeadConfig, HedgeConfig, MethodPolicy, RetryBudgetConfig, UpstreamConfig};
+use engine::config::{
+    AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, HedgeConfig, MethodPolicy,
+    RetryBudgetConfig, SheddingConfig, UpstreamConfig,
+};
 use engine::index::{PolicyIndex, ProviderIndex};
 use engine::method;
 use engine::strategy::StrategySpec;
@@ -35,6 +38,14 @@ pub struct Told {
     pub probe_every: Option<Duration>,
     /// Heads are followed.
     pub follow_heads: bool,
+    /// What was agreed with providers; upstreams name theirs by index.
+    pub accounts: Vec<AccountConfig>,
+    /// When each shard is full.
+    pub shedding: SheddingConfig,
+    /// So few of a thousand upstreams are well that those that are out are used too.
+    pub panic_permille: u32,
+    /// Whether regions matter.
+    pub geo: Option<GeoConfig>,
 }
 
 /// An upstream as deciders are told of it.
@@ -89,6 +100,10 @@ impl Told {
             heads: HeadConfig::default(),
             probe_every: Some(Duration::from_secs(30)),
             follow_heads: true,
+            accounts: Vec::new(),
+            shedding: SheddingConfig::default(),
+            panic_permille: DEFAULT_PANIC_PERMILLE,
+            geo: None,
         }
     }
 }
@@ -112,6 +127,10 @@ impl Template {
         scenario.chain.heads = told.heads;
         scenario.probe_every = told.probe_every;
         scenario.follow_heads = told.follow_heads;
+        scenario.accounts.clone_from(&told.accounts);
+        scenario.shedding = told.shedding;
+        scenario.chain.panic_permille = told.panic_permille;
+        scenario.chain.geo = told.geo;
         scenario
     }
 

@@ -87,4 +87,10 @@ impl Template {
     pub fn methods(&self) -> impl Iterator<Item = engine::method::MethodId> {
         self.base.menu.dishes.iter().map(|dish| dish.method)
     }
+
+    /// What calls of them count as, in compute units.
+    pub fn units(&self) -> impl Iterator<Item = (engine::method::MethodId, u32)> {
+        let dishes = self.base.menu.dishes.iter();
+        dishes.map(|dish| (dish.method, dish.units))
+    }
 }

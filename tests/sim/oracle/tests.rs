@@ -182,7 +182,7 @@ fn nobody_beats_what_was_possible() {
             }
         }
         for kind in BASELINES {
-            let report = run_with(&scenario, &best.service, |scenario, seed| {
+            let report = run_with(&scenario, &best.service, |scenario, _, seed| {
                 kind.decider(scenario, seed)
             });
             check(kind.name, &report.unwrap());

@@ -102,3 +102,52 @@ fn bytes_of_a_file() {
     assert_eq!(filled(1 << 20), None);
     assert!(filled((1 << 20) + 1).unwrap().contains("too large"));
 }
+
+#[test]
+fn accounts() {
+    let accounts = |count| {
+        let items = lines(count, |number| format!("  a{number}: {{}}"));
+        told(&format!("accounts:\n{items}"), "")
+    };
+    assert_eq!(accounts(1_024), None);
+    assert!(accounts(1_025).unwrap().contains("more than 1024 accounts"));
+}
+
+#[test]
+fn networks() {
+    let networks = |count| {
+        let items = lines(count, |number| {
+            format!("      10.0.{}.{}/32: eu", number / 256, number % 256)
+        });
+        told(
+            &format!("server:\n  client_region:\n    networks:\n{items}"),
+            "        region: eu\n",
+        )
+    };
+    assert_eq!(networks(1_024), None);
+    assert!(networks(1_025).unwrap().contains("more than 1024 networks"));
+}
+
+#[test]
+fn entries_of_compute_units() {
+    // Patterns of one method each: `eth_call*` and its longer and longer beginnings are not enough, so of all of the table.
+    let names: Vec<&str> = engine::method::all().map(|(_, name, _)| name).collect();
+    let patterns: Vec<String> = names
+        .iter()
+        .flat_map(|name| (4..=name.len()).map(move |end| format!("{}*", &name[..end])))
+        .collect::<std::collections::BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    assert!(patterns.len() > 513, "{}", patterns.len());
+    let units = |count: usize| {
+        let items = lines(count, |number| {
+            format!("            {:?}: 1", patterns[number])
+        });
+        told(
+            "",
+            &format!("        price:\n          compute_units:\n{items}"),
+        )
+    };
+    assert_eq!(units(512), None);
+    assert!(units(513).unwrap().contains("more than 512 entries"));
+}

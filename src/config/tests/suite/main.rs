@@ -9,7 +9,10 @@
 mod answers;
 mod fixtures;
 mod limits;
+#[path = "../../../../tests/config/mmdb.rs"]
+mod mmdb;
 mod properties;
+mod providers;
 mod reference;
 mod rendering;
 mod world;

@@ -35,10 +35,21 @@ pub fn environment() -> GivenEnvironment {
         ("url.txt", "https://node.example.org/SECRETKEY\n".to_owned()),
         ("header.txt", "a SECRETKEY value\n".to_owned()),
         ("empty.txt", "\n".to_owned()),
+        ("broken.mmdb", "not a database".to_owned()),
     ] {
         given
             .files
             .insert(Path::new("/fixtures").join(name), content.into_bytes());
+    }
+    let networks = [([192, 0, 2, 0], 24, "DE", "EU")];
+    for (name, kind) in [
+        ("country.mmdb", "GeoLite2-Country"),
+        ("asn.mmdb", "GeoLite2-ASN"),
+    ] {
+        let database = crate::mmdb::database(kind, &networks);
+        given
+            .files
+            .insert(Path::new("/fixtures").join(name), database);
     }
     given
 }
@@ -53,6 +64,8 @@ pub fn catalog() -> StrategyCatalog {
     let leaderboard = StrategyDescription {
         name: "leaderboard",
         about: "The fastest healthy one.",
+        when_to_use: "Always.",
+        over: None,
         options: vec![
             option("sticky", OptionKind::Flag { default: false }),
             option(
@@ -87,8 +100,39 @@ pub fn catalog() -> StrategyCatalog {
             ),
         ],
     };
+    let sticky = StrategyDescription {
+        name: "sticky",
+        about: "A session stays where it is.",
+        when_to_use: "For sessions.",
+        over: Some("over"),
+        options: vec![
+            option(
+                "over",
+                OptionKind::Word {
+                    words: &["priority", "leaderboard"],
+                    default: 0,
+                },
+            ),
+            option(
+                "max_extra",
+                OptionKind::Share {
+                    max_basis_points: 20_000,
+                    default_basis_points: 10_000,
+                },
+            ),
+            option(
+                "window",
+                OptionKind::Integer {
+                    min: 20,
+                    max: 30,
+                    default: 20,
+                },
+            ),
+        ],
+    };
     let mut catalog = StrategyCatalog::of_names(&["priority", "round_robin"]);
     catalog.strategies.insert(0, leaderboard);
+    catalog.strategies.push(sticky);
     catalog
 }
 
