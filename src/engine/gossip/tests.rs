@@ -231,15 +231,9 @@ proptest! {
         }
         let request = crate::call::Request {
             chain: CHAIN,
-            policy: crate::index::PolicyIndex(0),
             method: lookup(b"eth_call"),
-            effect: crate::method::Effect::None,
-            deadline: Instant::NEVER,
-            strategy: None,
-            pinned: None,
-            excluded: crate::index::UpstreamSet::EMPTY,
-            height: crate::block::Height::Any,
             blocks: 1,
+            ..crate::call::Request::default()
         };
         for at in [now, now + core::time::Duration::from_secs(3 * 24 * 3_600)] {
             let mut call = shard.begin(at, request);
@@ -284,15 +278,10 @@ fn a_shard_that_has_seen_nothing_leaves_out_whom_the_others_know() {
     let method = lookup(b"eth_call");
     let request = crate::call::Request {
         chain,
-        policy: crate::index::PolicyIndex(0),
         method,
-        effect: crate::method::Effect::None,
-        deadline: Instant::NEVER,
-        strategy: None,
         pinned: Some(A),
-        excluded: crate::index::UpstreamSet::EMPTY,
-        height: crate::block::Height::Any,
         blocks: 1,
+        ..crate::call::Request::default()
     };
     let mut call = knows.begin(now, request);
     let Some(crate::call::Action::Dispatch { attempt, .. }) = knows.poll_action(&mut call, now)
@@ -334,7 +323,7 @@ fn a_shard_that_has_seen_nothing_leaves_out_whom_the_others_know() {
 
 #[test]
 fn what_one_shard_learns_another_one_tells_apart_by_its_key() {
-    let mut outbox = Outbox::new([2_usize].into_iter());
+    let mut outbox = Outbox::new([2_usize].into_iter(), 1);
     let keys = [
         Key::Breaker(CHAIN, A, None),
         Key::Breaker(CHAIN, A, Some(MethodGroup::Reads)),

@@ -150,7 +150,8 @@ impl Wanted {
     #[must_use]
     pub fn of(policy: &StandardPolicy, height: Height, blocks: u64, head: Option<u64>) -> Self {
         let newest = match height {
-            Height::Any => None,
+            // How far back the safe and the final block are does not matter to what nodes keep.
+            Height::Any | Height::Safe | Height::Finalized => None,
             Height::Latest => head,
             Height::At(number) => Some(number),
         };

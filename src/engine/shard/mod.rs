@@ -136,6 +136,11 @@ impl Shard {
 
     /// Begins a call. Never fails: a rejection comes out as [`Action::Complete`].
     pub fn begin(&mut self, now: Instant, request: Request) -> Call {
+        self.calls += 1;
+        self.live_calls += 1;
+        if self.shedder.may_refuse(self.live_calls - 1) && self.sheds(&request, now) {
+            return self.shed(request, now);
+        }
         self.budget.count_call(now);
         self.begin_counted(now, request)
     }
@@ -148,15 +153,12 @@ impl Shard {
             self.note(now, request.chain, NoteKind::RetryDenied { call });
             return None;
         }
+        self.calls += 1;
+        self.live_calls += 1;
         Some(self.begin_counted(now, request))
     }
 
     fn begin_counted(&mut self, now: Instant, request: Request) -> Call {
-        self.calls += 1;
-        self.live_calls += 1;
-        if self.shedder.may_refuse(self.live_calls - 1) && self.sheds(&request, now) {
-            return self.shed(request, now);
-        }
         let policy = self
             .chain(request.chain)
             .map(|chain| chain.policy(request.policy));

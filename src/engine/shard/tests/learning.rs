@@ -238,7 +238,7 @@ fn one_call_that_is_garbled_everywhere_counts_once() {
 fn two_of_an_account_that_throttle_hold_off_the_third_until_the_first_of_them_is_back() {
     let mut config = chain(4);
     for upstream in config.upstreams.iter_mut().take(3) {
-        upstream.account = crate::index::AccountIndex(7);
+        upstream.account = Some(crate::index::AccountIndex(7));
     }
     let mut bench = Bench::of(config);
     let throttle = |bench: &mut Bench, upstream, seconds| {
@@ -282,15 +282,14 @@ fn two_of_an_account_that_throttle_hold_off_the_third_until_the_first_of_them_is
 
 #[test]
 fn accounts_span_chains_and_two_of_two_change_nothing() {
-    let account = crate::index::AccountIndex(1);
+    let account = Some(crate::index::AccountIndex(1));
     let (mut one, mut two) = (chain(2), chain(1));
     one.upstreams[0].account = account;
     one.upstreams[1].account = account;
     two.upstreams[0].account = account;
     let config = ShardConfig {
         chains: std::vec![one, two],
-        retry_budget: RetryBudgetConfig::default(),
-        shedding: crate::config::SheddingConfig::default(),
+        ..ShardConfig::default()
     };
     let mut bench = Bench::new(1);
     bench.shard = Shard::new(config, 1, Instant(0));

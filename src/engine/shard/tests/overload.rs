@@ -7,11 +7,11 @@ use crate::shed::Priority;
 fn shedding(max_live_calls: u32) -> Bench {
     let config = ShardConfig {
         chains: std::vec![chain(2)],
-        retry_budget: RetryBudgetConfig::default(),
         shedding: SheddingConfig {
             max_live_calls,
             ..SheddingConfig::default()
         },
+        ..ShardConfig::default()
     };
     Bench {
         shard: Shard::new(config, 1, Instant(0)),
