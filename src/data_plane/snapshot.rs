@@ -111,8 +111,7 @@ fn build_chain(
     chain: &config::Chain,
 ) -> Result<(Chain, ChainConfig), String> {
     let shards = u32::try_from(epoch.shards).unwrap_or(u32::MAX);
-    let (policies, engine_chain) =
-        decisions::chain(&epoch.config, chain, shards, &epoch.regions)?;
+    let (policies, engine_chain) = decisions::chain(&epoch.config, chain, shards, &epoch.regions)?;
     let mut upstreams = Vec::new();
     for (at, configured) in chain.upstreams.iter().enumerate() {
         let at = u16::try_from(at).map_err(|_| "too many upstreams".to_owned())?;

@@ -63,8 +63,8 @@ fn clients_are_served_over_tls() {
     let ours = identity("livechain.test");
     let only = provider();
     let proxy = Setup::default()
-        .file("server.pem", &ours.certificate_pem)
-        .file("server.key", &ours.key_pem)
+        .file("server.pem", ours.certificate_pem.as_str())
+        .file("server.key", ours.key_pem.as_str())
         .server("tls: { cert: server.pem, key: server.key }")
         .upstream("only", &only.url(), "")
         .start();
@@ -103,7 +103,7 @@ fn a_provider_is_reached_over_tls_and_must_be_who_it_should() {
     let (true_one, false_one) = (serve(&theirs), serve(&stranger));
     let settings = "tls: { ca: ca.pem, server_name: provider.test }, connect_timeout: 2s";
     let proxy = Setup::default()
-        .file("ca.pem", &theirs.authority_pem)
+        .file("ca.pem", theirs.authority_pem.as_str())
         .upstream("false-one", &false_one.url(), settings)
         .upstream("true-one", &true_one.url(), settings)
         .start();
@@ -148,7 +148,7 @@ fn a_wrong_name_or_an_unknown_authority_is_refused() {
     let (wrong_name, unknown) = (serve(), serve());
     let good = provider();
     let proxy = Setup::default()
-        .file("ca.pem", &theirs.authority_pem)
+        .file("ca.pem", theirs.authority_pem.as_str())
         .upstream(
             "wrong-name",
             &wrong_name.url(),

@@ -200,10 +200,10 @@ impl Report {
         self.bad.values().sum()
     }
 
-    /// Attempts per thousand calls.
+    /// Attempts for a thousand calls, those made beside another aside.
     #[must_use]
     pub const fn amplification_permille(&self) -> u64 {
-        match (self.attempts * 1_000).checked_div(self.calls) {
+        match ((self.attempts - self.hedges) * 1_000).checked_div(self.calls) {
             Some(permille) => permille,
             None => 0,
         }

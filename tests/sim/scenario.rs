@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use engine::chain::ChainId;
 use engine::config::{
-    AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, MethodPolicy, MethodSet, RetryBudgetConfig, SheddingConfig,
-    UpstreamConfig,
+    AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, MethodPolicy, MethodSet,
+    RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
 use engine::index::{PolicyIndex, ProviderIndex};
 use engine::method::{MethodId, lookup};

@@ -165,7 +165,6 @@ impl Chain {
         });
         let choice = self.choose_among(call, well, left_out, now)?;
         Some(Choice {
-            candidates: candidates.minus(choice.left_out.all()),
             has_others: candidates.len() > 1,
             ..choice
         })

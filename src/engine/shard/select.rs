@@ -62,9 +62,7 @@ impl Chain {
         any: bool,
         now: Instant,
     ) -> Result<Choice, LeftOut> {
-        let (set, least_bad) = self
-            .least_bad(call, &left_out, any, now)
-            .ok_or(left_out)?;
+        let (set, least_bad) = self.least_bad(call, &left_out, any, now).ok_or(left_out)?;
         // They are out already: nothing more leaves them out.
         let (upstream, reason) = self.rank(call, set, None, now).ok_or(left_out)?;
         Ok(Choice {

@@ -17,7 +17,7 @@ mod sticky_session;
 mod tests;
 
 pub(crate) use cap::Cap;
-pub use options::{OptionDescriptor, OptionKind, Setting, SpecError, StrategySpec, Values};
+pub use options::{OVER, OptionDescriptor, OptionKind, Setting, SpecError, StrategySpec, Values};
 
 use alloc::boxed::Box;
 use core::fmt;

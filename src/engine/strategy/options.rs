@@ -411,7 +411,7 @@ impl StrategySpec {
 }
 
 /// The key by which a wrapper names what it is over.
-pub(super) const OVER: &str = "over";
+pub const OVER: &str = "over";
 
 fn position(kind: &StrategyKind, name: &str) -> Option<usize> {
     kind.options.iter().position(|option| option.name == name)

@@ -58,7 +58,8 @@ impl Breakers {
         if self.by_group { group as usize } else { 0 }
     }
 
-    fn turn(&mut self, group: Option<MethodGroup>, from: State, to: State) -> Check {
+    /// `own` where this shard found it out itself: what others tell of the whole says nothing of the kinds of work.
+    fn turn(&mut self, group: Option<MethodGroup>, (from, to): (State, State), own: bool) -> Check {
         use State::{Brownout, Closed, HalfOpen, Open};
         let legal = match from {
             Closed => matches!(to, Open | Brownout),
@@ -71,7 +72,7 @@ impl Breakers {
             to != Brownout || (self.brownout && group.is_some()),
             "a brownout of the whole, or where there is none"
         );
-        if group.is_none() && to == Open {
+        if own && group.is_none() && to == Open {
             self.groups = Default::default();
         }
         let machine = match group {
@@ -145,13 +146,14 @@ impl Auditor {
             "{upstream:?}, {group:?}: {to:?}, but nothing failed there"
         );
         self.failed = None;
+        let own = !self.hears;
         let known = self.upstream(upstream)?;
         if to != State::Brownout {
             known.shares.end_brownout(group);
         }
         known
             .breakers
-            .turn(group, from, to)
+            .turn(group, (from, to), own)
             .map_err(|sentence| format!("{upstream:?}: {sentence}"))
     }
 

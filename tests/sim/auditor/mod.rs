@@ -61,6 +61,8 @@ pub struct Auditor {
     in_window: (u64, u64),
     /// The attempt that has just failed in a way that counts for a breaker, or the upstream of which that was heard.
     failed: Option<(UpstreamIndex, MethodGroup)>,
+    /// What another shard tells is being taken in.
+    hears: bool,
     /// Before when an upstream wants to be left alone by another shard's word, while that is taken in.
     heard_floor: Option<(UpstreamIndex, Instant)>,
     /// Attempts started, finished, cancelled.
@@ -175,6 +177,7 @@ impl Auditor {
             seconds: VecDeque::new(),
             in_window: (0, 0),
             failed: None,
+            hears: false,
             heard_floor: None,
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
@@ -495,6 +498,7 @@ impl Auditor {
 
     /// Another shard tells something; this one is about to take it in.
     pub(crate) fn will_hear(&mut self, news: &News) {
+        self.hears = true;
         match *news {
             News::Breaker {
                 upstream, group, ..
@@ -524,6 +528,7 @@ impl Auditor {
     /// What failed in an earlier verb explains nothing in this one.
     pub(crate) const fn forget_failure(&mut self) {
         self.failed = None;
+        self.hears = false;
         self.heard_floor = None;
     }
 

@@ -245,8 +245,7 @@ impl Auditor {
                 && !other.saturated
                 && other.quarantined.is_none();
             // Who may be behind is no plain choice for a call about the newest block.
-            let high_enough =
-                call.request.height == Height::Any || other.lag_blocks.is_some_and(|lag| lag <= 1);
+            let high_enough = call.request.height == Height::Any || other.lag_blocks == Some(0);
             plainly_well
                 && high_enough
                 && !tried
