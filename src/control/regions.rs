@@ -32,6 +32,7 @@ impl Regions {
 
     /// The region of an address, if its network or the database tells one.
     pub fn of_address(&self, address: IpAddr) -> Option<RegionIndex> {
+        let address = address.to_canonical();
         let name = self.client.of_network(address).or_else(|| {
             let database = self.database.as_ref()?;
             let found = database.lookup(address).ok()?;

@@ -2,10 +2,14 @@
 //! of a method or an upstream and reads no file; whoever builds it has resolved patterns to sets.
 
 mod account;
+mod method_set;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 pub use account::{AccountConfig, AccountError, Allowance, Carried, Measure, Period, PriceConfig};
+pub use method_set::MethodSet;
+pub use upstream::{BreakerConfig, LimiterConfig, UpstreamConfig};
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,12 +17,7 @@ use core::time::Duration;
 
 use crate::cache::Ttl;
 use crate::chain::ChainId;
-use crate::index::{
-    AccountIndex, MAX_UPSTREAMS, ProviderIndex, RegionIndex, StrategyIndex, UpstreamIndex,
-    UpstreamSet,
-};
-use crate::method::MethodId;
-use crate::protocol::ProtocolSet;
+use crate::index::{MAX_UPSTREAMS, RegionIndex, StrategyIndex, UpstreamIndex, UpstreamSet};
 use crate::strategy::{REGISTRY, StrategySpec};
 
 /// The most attempts that a policy may allow one call.
@@ -216,110 +215,6 @@ impl Default for HeadConfig {
     }
 }
 
-/// One endpoint of a provider for one chain.
-#[derive(Clone, Debug)]
-pub struct UpstreamConfig {
-    /// The company behind it: after a failure, an upstream of another provider is preferred.
-    pub provider: ProviderIndex,
-    /// Lower is earlier, for the `priority` strategy.
-    pub priority: u32,
-    /// Scales its share: 100 is the usual one. 0 means only when nothing else is left.
-    pub weight: u32,
-    /// The longest that one attempt may take there.
-    pub timeout: Duration,
-    /// When to stop trusting it.
-    pub breaker: BreakerConfig,
-    /// How its own limits are found.
-    pub limiter: LimiterConfig,
-    /// It was added beside upstreams that are known: its share grows with its answers.
-    pub slow_start: bool,
-    /// Methods of the standard table that it is never sent.
-    pub denied: MethodSet,
-    /// The name that consistent hashing knows it by: a hash that is the same in every configuration that has this upstream, on every
-    /// machine. 0 stands for its index.
-    pub identity: u64,
-    /// Where it says that it is; `None` for nowhere in particular.
-    pub region: Option<RegionIndex>,
-    /// How it can be talked to.
-    pub protocols: ProtocolSet,
-    /// Whose limits and allowances its calls use up, and on whose bill they are: two upstreams of one account that throttle us at once hold off
-    /// the account. `None` for nobody's.
-    pub account: Option<AccountIndex>,
-    /// What its calls cost.
-    pub price: PriceConfig,
-}
-
-impl Default for UpstreamConfig {
-    fn default() -> Self {
-        Self {
-            provider: ProviderIndex(0),
-            priority: 1,
-            weight: 100,
-            timeout: Duration::from_secs(5),
-            breaker: BreakerConfig::default(),
-            limiter: LimiterConfig::default(),
-            slow_start: false,
-            denied: MethodSet::EMPTY,
-            identity: 0,
-            region: None,
-            protocols: ProtocolSet::ANY,
-            account: None,
-            price: PriceConfig::default(),
-        }
-    }
-}
-
-/// When a breaker trips and how it comes back. [`crate::breaker`] has the rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BreakerConfig {
-    /// Weighted failures within `window` before it may trip.
-    pub failures: u32,
-    /// How far back failures count.
-    pub window: Duration,
-    /// How long it stays open the first time.
-    pub open_for: Duration,
-    /// How many attempts HalfOpen admits at once, and how many must succeed to close.
-    pub probes: u32,
-    /// Half broken, it keeps a share of its calls in proportion to what it still does. Without this it is out or it is not.
-    pub brownout: bool,
-    /// Each [`MethodGroup`](crate::method::MethodGroup) has a breaker of its own below the upstream's. Without this all count together.
-    pub by_group: bool,
-}
-
-impl Default for BreakerConfig {
-    fn default() -> Self {
-        Self {
-            failures: 5,
-            window: Duration::from_secs(30),
-            open_for: Duration::from_secs(10),
-            probes: 2,
-            brownout: true,
-            by_group: true,
-        }
-    }
-}
-
-/// How the limits of an upstream are found, to stay below them. [`crate::limit`] has the rule. What is found is this shard's share of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LimiterConfig {
-    /// Find how many attempts it serves at once, by their latency.
-    pub in_flight: bool,
-    /// Find how many attempts a second it serves, by its throttles.
-    pub rate: bool,
-    /// Never more attempts at once than this, while others have room. Above zero.
-    pub max_in_flight: u32,
-}
-
-impl Default for LimiterConfig {
-    fn default() -> Self {
-        Self {
-            in_flight: true,
-            rate: true,
-            max_in_flight: u32::MAX,
-        }
-    }
-}
-
 /// What is configured about a method on a chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MethodPolicy {
@@ -399,62 +294,6 @@ impl Default for MethodPolicy {
             hedge: None,
             cache: None,
         }
-    }
-}
-
-const METHOD_WORDS: usize = MethodId::COUNT.div_ceil(64);
-
-/// A set of methods of the standard table. [`MethodId::OTHER`] is never in it: what a pattern says about unknown names comes with
-/// each request, as [`Request::excluded`](crate::call::Request::excluded).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MethodSet([u64; METHOD_WORDS]);
-
-impl MethodSet {
-    /// The empty set.
-    pub const EMPTY: Self = Self([0; METHOD_WORDS]);
-
-    /// Is no method in it?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::EMPTY
-    }
-
-    /// Takes one out, if there is any.
-    pub fn pop(&mut self) -> Option<MethodId> {
-        let words = self.0.iter_mut().enumerate();
-        let (position, word) = words.into_iter().find(|(_, word)| **word != 0)?;
-        let bit = word.trailing_zeros();
-        *word &= *word - 1;
-        Some(MethodId(position as u16 * 64 + bit as u16))
-    }
-
-    /// Adds a method; [`MethodId::OTHER`] is ignored.
-    pub fn insert(&mut self, method: MethodId) {
-        if let Some(word) = Self::word(method).and_then(|word| self.0.get_mut(word)) {
-            *word |= 1 << (method.0 % 64);
-        }
-    }
-
-    /// Is it in the set?
-    #[must_use]
-    pub fn contains(&self, method: MethodId) -> bool {
-        Self::word(method)
-            .and_then(|word| self.0.get(word))
-            .is_some_and(|word| word & (1 << (method.0 % 64)) != 0)
-    }
-
-    fn word(method: MethodId) -> Option<usize> {
-        (method != MethodId::OTHER).then_some(usize::from(method.0 / 64))
-    }
-}
-
-impl FromIterator<MethodId> for MethodSet {
-    fn from_iter<I: IntoIterator<Item = MethodId>>(methods: I) -> Self {
-        let mut set = Self::EMPTY;
-        for method in methods {
-            set.insert(method);
-        }
-        set
     }
 }
 

@@ -228,7 +228,7 @@ fn one_place_maps_what_vendors_say() {
     let found = rust("src").into_iter().filter(|file| !file.is_test());
     let told = found.filter(|file| {
         let text = file.text.to_ascii_lowercase();
-        text.contains("compute units") || text.contains("missing trie node")
+        text.contains("compute units per second") || text.contains("missing trie node")
     });
     let elsewhere: Vec<_> = told
         .map(|file| file.path)

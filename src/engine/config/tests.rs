@@ -1,7 +1,7 @@
 //! The limits of a configuration, at their edges.
 
 use super::*;
-use crate::method::{all, lookup};
+use crate::method::{MethodId, all, lookup};
 
 fn chain() -> ChainConfig {
     ChainConfig {

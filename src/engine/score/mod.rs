@@ -26,6 +26,7 @@
 //!
 //! All of it is in integers: microseconds with four bits of fraction, shares in 1/65536.
 
+mod cell;
 mod decay;
 mod spread;
 #[cfg(test)]
@@ -40,6 +41,7 @@ use crate::index::UpstreamIndex;
 use crate::method::MethodId;
 use crate::time::Instant;
 
+use cell::{Cell, HEARSAY, Low, MAX_LATENCY_US, Mean, SAMPLE, Share, Standing};
 use decay::decayed;
 use spread::Spread;
 
@@ -47,225 +49,15 @@ use spread::Spread;
 pub const ONE: u32 = 1 << 16;
 /// A sample counts e⁻¹ of a fresh one after this time.
 pub const MEMORY: Duration = Duration::from_secs(5);
-/// So many fresh samples count in a mean at most.
-const MAX_SAMPLES: u32 = 32;
 /// From this many samples on, an upstream is no longer on trial.
 pub const TRIAL_SAMPLES: u32 = 8;
-/// What another shard says of an upstream is worth something for this long.
-const HEARSAY: Duration = Duration::from_secs(30);
-/// So many answers in a row beyond a factor of two replace the mean.
-const RUN: u8 = 3;
 /// A method of which nothing at all is known: any figure will do, since it is the same for all.
 const UNKNOWN_US: u64 = 100_000;
 /// Health is not believed to be worse than an eighth, so that costs stay comparable.
 const MIN_HEALTH: u32 = ONE / 8;
-/// Latencies above this (an hour) are cut: the arithmetic below has room for them.
-const MAX_LATENCY_US: u64 = 3_600_000_000;
 
-/// What an answer takes without load is the lowest mean of this long, and of as long before it.
-const LOW_FOR: Duration = Duration::from_secs(60);
-/// So many fresh samples make a mean that is worth remembering as the lowest.
-const LOW_AFTER: u32 = 16;
 /// One, as a stretch.
 const STRETCH_ONE: u64 = 16;
-
-const FRACTION_BITS: u32 = 4;
-const SAMPLE: u32 = 1 << 8;
-
-/// A mean that forgets by time and by number, and starts anew when the world has changed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mean {
-    /// In microseconds, with [`FRACTION_BITS`].
-    value: u64,
-    /// Weight of what is in the mean, in 1/256 of a sample.
-    weight: u32,
-    at: Instant,
-    run: u8,
-    run_is_slower: bool,
-    run_total: u64,
-}
-
-impl Mean {
-    fn add(&mut self, sample_us: u64, now: Instant) {
-        let sample = sample_us.min(MAX_LATENCY_US) << FRACTION_BITS;
-        let kept = decayed(self.weight, now.saturating_duration_since(self.at), MEMORY)
-            .min((MAX_SAMPLES - 1) * SAMPLE);
-        self.at = now;
-        if self.is_changed(sample) {
-            self.value = (self.run_total / u64::from(RUN)).max(1);
-            self.weight = u32::from(RUN) * SAMPLE;
-            self.run = 0;
-            return;
-        }
-        // A latency has 36 bits and a weight 13.
-        let (kept, one) = (u64::from(kept), u64::from(SAMPLE));
-        let total = self.value * kept + sample * one;
-        self.value = (total / (kept + one)).max(1);
-        self.weight = (kept + one) as u32;
-    }
-
-    /// Follows runs of answers on one side, and says when one is long enough.
-    fn is_changed(&mut self, sample: u64) -> bool {
-        let slower = sample > self.value.saturating_mul(2);
-        let faster = sample.saturating_mul(2) < self.value;
-        if self.weight == 0 || !(slower || faster) {
-            self.run = 0;
-            return false;
-        }
-        if self.run == 0 || self.run_is_slower != slower {
-            self.run = 0;
-            self.run_total = 0;
-            self.run_is_slower = slower;
-        }
-        self.run += 1;
-        self.run_total = self.run_total.saturating_add(sample);
-        self.run >= RUN
-    }
-
-    const fn is_known(&self) -> bool {
-        self.weight >= SAMPLE
-    }
-
-    /// Its last answers were all much faster than the mean, but not yet enough of them to believe it.
-    const fn is_promising(&self) -> bool {
-        self.run > 0 && !self.run_is_slower
-    }
-
-    const fn us(&self) -> u64 {
-        self.value >> FRACTION_BITS
-    }
-}
-
-/// A moving share.
-#[derive(Clone, Copy, Debug)]
-struct Share {
-    value: u32,
-    samples: u32,
-    at: Instant,
-}
-
-impl Share {
-    const fn new() -> Self {
-        Self {
-            value: ONE,
-            samples: 0,
-            at: Instant::ZERO,
-        }
-    }
-
-    /// Moves towards `target`: by the larger of 1/32 and what time has worn away.
-    fn add(&mut self, target: u32, now: Instant) {
-        let kept = decayed(ONE, now.saturating_duration_since(self.at), MEMORY).min(ONE - ONE / 32);
-        let kept = u64::from(kept);
-        let moved = u64::from(self.value) * kept + u64::from(target) * (u64::from(ONE) - kept);
-        self.value = (moved >> 16) as u32;
-        self.samples = self.samples.saturating_add(1);
-        self.at = now;
-    }
-}
-
-/// The lowest that a mean was within the last minute or two: what an answer takes without load.
-#[derive(Clone, Copy, Debug)]
-struct Low {
-    /// In microseconds: of the minute that is on, and of the one before; 0 for none.
-    here_us: u64,
-    before_us: u64,
-    /// When the minute is over.
-    until: Instant,
-}
-
-impl Low {
-    const NONE: Self = Self {
-        here_us: 0,
-        before_us: 0,
-        until: Instant::ZERO,
-    };
-
-    fn see(&mut self, mean: &Mean, now: Instant) {
-        if mean.weight < LOW_AFTER * SAMPLE {
-            return;
-        }
-        let us = mean.us();
-        if now >= self.until {
-            self.before_us = self.here_us;
-            self.here_us = us;
-            self.until = now + LOW_FOR;
-        } else if us < self.here_us {
-            self.here_us = us;
-        }
-    }
-
-    fn us(&self) -> Option<u64> {
-        let us = if self.before_us == 0 {
-            self.here_us
-        } else {
-            self.here_us.min(self.before_us)
-        };
-        (us > 0).then_some(us)
-    }
-}
-
-/// What is known of one method on one upstream.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    latency: Mean,
-    low: Low,
-    /// The mean as it was at the last answer, in microseconds; 0 for none yet.
-    usual_us: u64,
-    health: Share,
-    in_flight: u32,
-    /// The sum of the in-flight attempts' starting times in microseconds, modulo 2⁶⁴: only its difference to a product is used.
-    started_us: u64,
-}
-
-impl Cell {
-    const fn new() -> Self {
-        Self {
-            latency: Mean {
-                value: 0,
-                weight: 0,
-                at: Instant::ZERO,
-                run: 0,
-                run_is_slower: false,
-                run_total: 0,
-            },
-            low: Low::NONE,
-            usual_us: 0,
-            health: Share::new(),
-            in_flight: 0,
-            started_us: 0,
-        }
-    }
-
-    /// The time for which all attempts in flight have waited together, in microseconds.
-    fn waited_us(&self, now: Instant) -> u64 {
-        u64::from(self.in_flight)
-            .wrapping_mul(now.as_micros())
-            .wrapping_sub(self.started_us)
-    }
-}
-
-/// What is known of one upstream over all its methods.
-#[derive(Clone, Copy, Debug)]
-struct Standing {
-    health: Share,
-    /// Its answers' ratio to the methods' means, in 1/65536.
-    relative: Share,
-    in_flight: u32,
-    /// What other shards know.
-    told: Option<Digest>,
-    /// What they were told last.
-    telling: Digest,
-}
-
-impl Standing {
-    /// What other shards know of an upstream of which this one knows little, while it is fresh.
-    fn hearsay(&self, now: Instant) -> Option<Digest> {
-        let is_fresh = |digest: &Digest| now.saturating_duration_since(digest.at) < HEARSAY;
-        self.told
-            .filter(|digest| self.health.samples < TRIAL_SAMPLES && is_fresh(digest))
-    }
-}
 
 /// How an attempt ended, as far as the score is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
