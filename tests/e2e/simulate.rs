@@ -112,6 +112,14 @@ fn a_scenario_of_one_s_own_is_played_with_everybody() {
     assert_ne!(study["trace_hash"], other["trace_hash"]);
 }
 
+/// The strategies of a study, in the alphabet's order.
+fn names(study: &Value) -> Vec<&str> {
+    let strategies = study["strategies"].as_object().unwrap();
+    let mut names: Vec<_> = strategies.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
 #[test]
 fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
     let folder = tempfile::tempdir().unwrap();
@@ -139,8 +147,7 @@ fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
         "--compare",
         "baseline_random",
     ]);
-    let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["baseline_random", "priority"]);
+    assert_eq!(names(&both), ["baseline_random", "priority"]);
 
     let other = CONFIG.replace("strategy: priority", "strategy: round_robin");
     let other = write(folder.path(), "other.yaml", &other);
@@ -152,8 +159,7 @@ fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
         "--compare",
         &other,
     ]);
-    let names: Vec<_> = both["strategies"].as_object().unwrap().keys().collect();
-    assert_eq!(names, ["priority", "round_robin@other"]);
+    assert_eq!(names(&both), ["priority", "round_robin@other"]);
 }
 
 #[test]

@@ -160,8 +160,11 @@ impl Auditor {
             banned: Vec::new(),
             live: 0,
         });
+        let mut configs = scenario.upstreams.iter().map(|script| &script.config);
+        let in_units =
+            configs.any(|one| one.price.units != 1 || !one.price.method_units.is_empty());
         let policies = scenario.policies().map(|policy| {
-            let hedges = hedges::Hedges::new(policy.hedge);
+            let hedges = hedges::Hedges::new(policy.hedge, in_units);
             (usize::from(policy.attempts), hedges)
         });
         Self {
