@@ -42,7 +42,6 @@ use crate::method::MethodId;
 use crate::time::Instant;
 
 use cell::{Cell, HEARSAY, Low, MAX_LATENCY_US, Mean, SAMPLE, Share, Standing};
-use decay::decayed;
 use spread::Spread;
 
 /// One, as a share.
