@@ -59,7 +59,7 @@ section! {
 }
 
 section! {
-    /// How a client's region matters. Upstreams that are in it are preferred, by their measured latency.
+    /// How a client's region matters. Upstreams that are in it are preferred, and with them whoever is measured to be as fast as the fastest of them.
     Geo {
         /// The region of clients of which nothing is known: where this process runs.
         optional home: Name,

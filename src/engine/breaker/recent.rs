@@ -34,13 +34,9 @@ impl Last {
     }
 
     /// The share of failures among them, per thousand; nothing where nothing is remembered.
-    pub(super) const fn failed_permille(&self) -> u32 {
+    pub(super) fn failed_permille(&self) -> u32 {
         let halves = self.whole.count_ones() * 2 + self.half.count_ones();
-        if self.count == 0 {
-            0
-        } else {
-            halves * 500 / self.count
-        }
+        (halves * 500).checked_div(self.count).unwrap_or(0)
     }
 
     /// How many in a row, up to now, were no failure at all.

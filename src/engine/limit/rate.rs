@@ -113,12 +113,8 @@ impl Rate {
 }
 
 /// The time between two attempts at this rate.
-const fn interval(millis: u64) -> u64 {
-    if millis == 0 {
-        u64::MAX
-    } else {
-        SECOND_NS * 1_000 / millis
-    }
+fn interval(millis: u64) -> u64 {
+    (SECOND_NS * 1_000).checked_div(millis).unwrap_or(u64::MAX)
 }
 
 /// w(t) of the module's head.
