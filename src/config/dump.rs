@@ -32,6 +32,7 @@ impl Config {
                 "budget": format_share(self.retry.budget),
                 "min_per_second": self.retry.min_per_second,
                 "attempts": self.retry.attempts,
+                "max_wait": format_duration(self.retry.max_wait),
             },
             "cache": {
                 "enabled": self.cache.enabled,

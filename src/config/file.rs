@@ -175,6 +175,8 @@ section! {
         optional min_per_second: Whole<0, 1_000_000>,
         /// Attempts that one call may make, the first included, unless its method says otherwise.
         optional attempts: Whole<1, MAX_ATTEMPTS>,
+        /// When every upstream that could take a call throttles it: how long it waits for the first to come back before its client is told so. 0s for not at all.
+        optional max_wait: Span<0, { 10 * SECOND }>,
     }
 }
 

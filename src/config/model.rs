@@ -64,6 +64,8 @@ pub struct Retry {
     pub min_per_second: u32,
     /// Attempts that one call may make, the first included. A method's rule may say otherwise.
     pub attempts: u8,
+    /// How long a call waits for the first of its upstreams to come back when all of them throttle it; zero for not at all.
+    pub max_wait: Duration,
 }
 
 /// One chain and its upstreams.
@@ -226,6 +228,7 @@ impl Default for Retry {
             budget: 0.2,
             min_per_second: 10,
             attempts: 4,
+            max_wait: Duration::from_secs(1),
         }
     }
 }

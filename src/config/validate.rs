@@ -103,6 +103,7 @@ fn retry(file: file::Retry) -> Retry {
         narrow(u32::MAX)(n.0)
     });
     set(&mut retry.attempts, file.attempts, |n| narrow(u8::MAX)(n.0));
+    set(&mut retry.max_wait, file.max_wait, |span| span.0);
     retry
 }
 

@@ -87,6 +87,7 @@ impl Worker {
             } => recorder.spent(chain, upstream.as_usize(), units.into(), price_pico),
             NoteKind::Shed { priority, .. } => recorder.call_shed(chain, priority as usize),
             NoteKind::Hopeless { .. } => recorder.call_hopeless(chain),
+            NoteKind::Held { .. } => recorder.call_held(chain),
             NoteKind::AttemptFinished { .. }
             | NoteKind::AttemptCancelled { .. }
             | NoteKind::Paused { .. }

@@ -96,6 +96,7 @@ pub fn build(epoch: &Epoch, shard: usize) -> Result<Built, String> {
         shard: u16::try_from(shard).unwrap_or(u16::MAX),
         unix_zero_ms: epoch.unix_zero_ms,
         shedding: decisions::shedding(config, shards),
+        held_wait: config.retry.max_wait,
     };
     engine.check().map_err(|error| error.to_string())?;
     Ok(Built {

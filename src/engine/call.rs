@@ -203,6 +203,10 @@ pub struct Call {
     /// The policy's limit, and one more once a dead connection was replaced.
     pub(crate) attempts_allowed: usize,
     pub(crate) phase: Phase,
+    /// It waits for the first of those that throttle us.
+    pub(crate) is_held: bool,
+    /// No longer than this; zero while it never has.
+    pub(crate) held_until: Instant,
     /// When to send it to a second upstream if the first has not begun to answer; [`Instant::NEVER`] for not at all, and after that.
     pub(crate) hedge_at: Instant,
     pub(crate) tried: UpstreamSet,
@@ -357,6 +361,8 @@ impl Call {
             hurried: false,
             attempts_allowed: usize::from(attempts.clamp(1, crate::config::MAX_ATTEMPTS)),
             phase: Phase::Attempting,
+            is_held: false,
+            held_until: Instant::ZERO,
             hedge_at: Instant::NEVER,
             tried: UpstreamSet::EMPTY,
             may_return: UpstreamSet::EMPTY,

@@ -40,6 +40,8 @@ pub struct ShardConfig {
     pub unix_zero_ms: u64,
     /// When this shard refuses calls to keep up with the others.
     pub shedding: SheddingConfig,
+    /// How long a call waits for the first of its upstreams to come back when all of them throttle us; zero for not at all.
+    pub held_wait: Duration,
 }
 
 impl Default for ShardConfig {
@@ -52,6 +54,7 @@ impl Default for ShardConfig {
             shard: 0,
             unix_zero_ms: 0,
             shedding: SheddingConfig::default(),
+            held_wait: Duration::from_secs(1),
         }
     }
 }
@@ -278,7 +281,7 @@ impl HedgeConfig {
 impl Default for HedgeConfig {
     fn default() -> Self {
         Self {
-            quantile_permille: 980,
+            quantile_permille: 970,
             min_delay: Duration::from_millis(2),
             max_extra_permille: 50,
         }

@@ -216,6 +216,13 @@ pub enum NoteKind {
         /// The time that was left.
         left: Duration,
     },
+    /// Everybody who could take the call throttles us: it waits for the first to come back. Once a call.
+    Held {
+        /// Which call.
+        call: CallId,
+        /// Until when at first.
+        until: Instant,
+    },
     /// A retry would have been made, but the budget is empty.
     RetryDenied {
         /// For which call.

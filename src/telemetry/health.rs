@@ -101,6 +101,11 @@ impl Recorder {
         self.add(Metric::CallsHopeless, [chain], 1);
     }
 
+    /// A call waits since everybody who could take it throttles us.
+    pub fn call_held(&mut self, chain: usize) {
+        self.add(Metric::CallsHeld, [chain], 1);
+    }
+
     /// How much this shard refuses because its work waits: so many priorities, from the least on.
     pub fn set_shedding(&mut self, priorities: usize) {
         let shard = self.shard();

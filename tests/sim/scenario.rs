@@ -37,6 +37,8 @@ pub struct Scenario {
     pub retry_budget: RetryBudgetConfig,
     /// When a shard is full.
     pub shedding: SheddingConfig,
+    /// How long a call waits where everybody throttles it.
+    pub held_wait: Duration,
     /// What was agreed with providers; upstreams name theirs by index.
     pub accounts: Vec<AccountConfig>,
     /// The chain.
@@ -209,6 +211,7 @@ impl Scenario {
             methods: MethodPolicies::default(),
             retry_budget: RetryBudgetConfig::default(),
             shedding: SheddingConfig::default(),
+            held_wait: Duration::from_secs(1),
             accounts: Vec::new(),
             chain: ChainScript {
                 id: ChainId(1),

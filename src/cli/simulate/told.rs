@@ -162,6 +162,7 @@ fn of_chain(config: &Config, chain: &Chain, template: &Template) -> Result<Told,
         follow_heads: chain.heads.enabled,
         accounts: decisions::accounts(config),
         shedding: decisions::shedding(config, shards),
+        held_wait: config.retry.max_wait,
         panic_permille: engine.panic_permille,
         geo: engine.geo,
     })

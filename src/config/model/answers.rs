@@ -149,7 +149,7 @@ impl Default for Hedge {
     fn default() -> Self {
         Self {
             enabled: false,
-            quantile: 0.98,
+            quantile: 0.97,
             min_delay: Duration::from_millis(2),
             max_extra: 0.05,
         }

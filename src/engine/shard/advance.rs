@@ -33,6 +33,7 @@ impl Shard {
                 self.dispatch_choice(call, &choice, Purpose::First, now);
                 self.arm(call, choice.least_bad.is_some(), now);
             }
+            Err(left_out) if self.waits_for_held(call, &left_out, now) => {}
             Err(left_out) => self.reject(call, &left_out, now),
         }
     }
@@ -92,6 +93,8 @@ impl Shard {
         match self.choose(call, panicking, now) {
             Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
             Ok(choice) => self.move_on(call, &choice, fault, now),
+            Err(left_out)
+                if is_rerouted(fault.class) && self.waits_for_held(call, &left_out, now) => {}
             Err(_) => self.pause(call, now),
         }
     }
@@ -130,6 +133,9 @@ impl Shard {
 
     pub(super) fn return_from_backoff(&mut self, call: &mut Call, now: Instant) {
         call.phase = Phase::Attempting;
+        if core::mem::take(&mut call.is_held) {
+            return self.go_on_after_hold(call, now);
+        }
         if let Ok(choice) = self.choose(call, false, now) {
             return self.dispatch_choice(call, &choice, Purpose::Retry, now);
         }
@@ -163,7 +169,12 @@ impl Shard {
         allowed
     }
 
-    fn choose(&mut self, call: &Call, any: bool, now: Instant) -> Result<Choice, LeftOut> {
+    pub(super) fn choose(
+        &mut self,
+        call: &Call,
+        any: bool,
+        now: Instant,
+    ) -> Result<Choice, LeftOut> {
         self.survey(call, now);
         let chain = self.chains.get_mut(call.request.chain.as_usize());
         chain.map_or(Err(LeftOut::default()), |chain| {

@@ -3,7 +3,8 @@
 //!
 //! The verbs are here; what they need is beside them: `eligible` (who may be sent a call), `thin` (who has had its share), `regions` (who is too
 //! far away), `select` (who is chosen), `settle` (what an attempt's end teaches), `learn` (what an upstream takes), `accounts` (who shares a
-//! bill), `spend` (what calls cost and accounts allow), `advance` (what a call does next), `hedge` (when it is sent to others as well), `silence`
+//! bill), `spend` (what calls cost and accounts allow), `advance` (what a call does next), `held` (when it waits for those that throttle
+//! us), `hedge` (when it is sent to others as well), `silence`
 //! (when waiting is in vain), `overload` (whom this shard refuses, and what cannot be done in time), `chain` (one chain's state), `heads` (how
 //! far it has come), `news` (what shards tell each other), `view` (what others may see).
 
@@ -13,6 +14,7 @@ mod chain;
 mod eligible;
 mod heads;
 mod hedge;
+mod held;
 mod learn;
 mod news;
 mod overload;
@@ -29,6 +31,7 @@ mod view;
 pub use view::UpstreamView;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::account::{Accounts, Calendar};
 use crate::call::{Action, Attempt, Call, Event, Phase, Request};
@@ -84,6 +87,7 @@ pub struct Shard {
     /// Room for later attempts, of calls that are over.
     spare: Vec<Vec<Attempt>>,
     shedder: Shedder,
+    held_wait: Duration,
     calls: u64,
     live_calls: u64,
 }
@@ -129,6 +133,7 @@ impl Shard {
             sharers,
             spare: Vec::new(),
             shedder: Shedder::new(config.shedding),
+            held_wait: config.held_wait,
             calls: 0,
             live_calls: 0,
         }

@@ -32,6 +32,7 @@ fn told(shard: usize) -> Recorder {
     recorder.chain_panics(1, true);
     recorder.call_shed(0, 0);
     recorder.call_hopeless(1);
+    recorder.call_held(1);
     recorder.set_shedding(2);
     recorder.spent(1, 0, 75, 33_750_000);
     recorder.priced(0, 100, 1_000);
@@ -69,6 +70,7 @@ fn each_thing_counts_in_its_own_cell() {
     assert_eq!(at(Metric::Learned, &[1, LearnedKind::Batch.index()]), 2);
     assert_eq!(at(Metric::CallsShed, &[0, 0]), 1);
     assert_eq!(at(Metric::CallsHopeless, &[1]), 1);
+    assert_eq!(at(Metric::CallsHeld, &[1]), 1);
     // What is saved here is not lost there.
     assert_eq!(
         (at(Metric::Saved, &[0]), at(Metric::PaidMore, &[0])),

@@ -87,6 +87,7 @@ fn told(scenario: &Scenario, shard: u16) -> ShardConfig {
         chains: vec![chain],
         retry_budget: scenario.retry_budget,
         shedding: scenario.shedding,
+        held_wait: scenario.held_wait,
         accounts: scenario.accounts.clone(),
         shards: scenario.shards.max(1),
         shard,

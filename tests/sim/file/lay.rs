@@ -40,6 +40,8 @@ pub struct Told {
     pub follow_heads: bool,
     /// What was agreed with providers; upstreams name theirs by index.
     pub accounts: Vec<AccountConfig>,
+    /// How long a call waits where everybody throttles it.
+    pub held_wait: Duration,
     /// When each shard is full.
     pub shedding: SheddingConfig,
     /// So few of a thousand upstreams are well that those that are out are used too.
@@ -101,6 +103,7 @@ impl Told {
             probe_every: Some(Duration::from_secs(30)),
             follow_heads: true,
             accounts: Vec::new(),
+            held_wait: Duration::from_secs(1),
             shedding: SheddingConfig::default(),
             panic_permille: DEFAULT_PANIC_PERMILLE,
             geo: None,
@@ -129,6 +132,7 @@ impl Template {
         scenario.follow_heads = told.follow_heads;
         scenario.accounts.clone_from(&told.accounts);
         scenario.shedding = told.shedding;
+        scenario.held_wait = told.held_wait;
         scenario.chain.panic_permille = told.panic_permille;
         scenario.chain.geo = told.geo;
         scenario

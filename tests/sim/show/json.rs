@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json as object};
 
-use crate::judge::Figures;
-use crate::study::Study;
+use crate::study::{Entry, Study};
 
 /// The study as one object.
 #[must_use]
@@ -11,12 +10,7 @@ pub fn json(study: &Study) -> Value {
     let strategies: Map<String, Value> = study
         .entries
         .iter()
-        .map(|entry| {
-            (
-                entry.name.clone(),
-                strategy(&entry.figures, &entry.upstreams),
-            )
-        })
+        .map(|entry| (entry.name.clone(), strategy(entry)))
         .collect();
     object!({
         "scenario": study.scenario,
@@ -37,8 +31,13 @@ fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
 
-fn strategy(figures: &Figures, upstreams: &[String]) -> Value {
-    let shares = upstreams.iter().zip(&figures.shares);
+fn strategy(entry: &Entry) -> Value {
+    let figures = &entry.figures;
+    let errors = entry.report.bad.iter();
+    let errors: Map<String, Value> = errors
+        .map(|(class, count)| (class.label().to_owned(), object!(count)))
+        .collect();
+    let shares = entry.upstreams.iter().zip(&figures.shares);
     let shares: Map<String, Value> = shares
         .map(|(name, share)| (name.clone(), object!(share)))
         .collect();
@@ -46,6 +45,7 @@ fn strategy(figures: &Figures, upstreams: &[String]) -> Value {
     object!({
         "calls": figures.calls,
         "success": figures.success,
+        "errors": errors,
         "avoidable_errors": figures.avoidable_errors,
         "wrong": figures.wrong,
         "p50_ms": p50,

@@ -1,0 +1,91 @@
+//! When everybody who could take a call throttles us, or is just coming back and has its share: the call waits for the first of them, if that
+//! is soon enough. It never shortens a hold-off; the others' limits and the client's time say how long is soon.
+//!
+//! Most limits are per second. When all providers are held at once, the first is back within a second, and an error would have told the client to
+//! come again when we could have done so ourselves. An hour's ban is told at once.
+
+use core::time::Duration;
+
+use crate::call::{Call, Phase};
+use crate::eligibility::{LeftOut, LeftOutBy};
+use crate::index::UpstreamSet;
+use crate::note::{NoteKind, Purpose};
+use crate::time::Instant;
+
+use super::Shard;
+
+/// Whoever waits comes back so long after the first upstream does, and up to twice as long, so that not all do at once.
+const STAGGER: Duration = Duration::from_millis(20);
+
+/// Nobody waits for those who are away for so many times as long as a call may wait, be it that they could be back any time.
+const FAR: u32 = 4;
+
+impl Shard {
+    /// Lets the call wait, if those who throttle us come back while it is worth it: within the configured time, and with half of the call's own
+    /// time left. False where nobody throttles us.
+    pub(super) fn waits_for_held(
+        &mut self,
+        call: &mut Call,
+        left_out: &LeftOut,
+        now: Instant,
+    ) -> bool {
+        let held = left_out.by(LeftOutBy::HoldOff);
+        if held.is_empty() || self.held_wait.is_zero() {
+            return false;
+        }
+        let is_first = call.held_until == Instant::ZERO;
+        let end = if is_first {
+            now + self.held_wait
+        } else {
+            call.held_until
+        };
+        let (known, may) = self.returns(call, held, now);
+        let until = may + self.rng.stretched(STAGGER, 100);
+        let left = call.deadline.saturating_duration_since(now);
+        let is_far = known > now + self.held_wait * FAR;
+        if is_far || until > end || until > now + left / 2 {
+            return false;
+        }
+        call.held_until = end;
+        call.is_held = true;
+        call.phase = Phase::Backoff { until };
+        if is_first {
+            let kind = NoteKind::Held {
+                call: call.id,
+                until,
+            };
+            self.note(now, call.request.chain, kind);
+        }
+        true
+    }
+
+    /// When the first of these comes back by what we believe, and when it may: a hold-off whose end the upstream did not name is over as soon as
+    /// somebody is served.
+    fn returns(&self, call: &Call, held: UpstreamSet, now: Instant) -> (Instant, Instant) {
+        let chain = self.chain(call.request.chain);
+        let all = held.iter().filter_map(|index| {
+            let throttle = &chain?.upstream(index)?.throttle;
+            // Whoever is not held any more has only its share out.
+            let known = throttle.held_until().unwrap_or(now);
+            Some((known.max(now), throttle.floor().max(now)))
+        });
+        all.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
+            .unwrap_or((now, now))
+    }
+
+    /// The wait is over: somebody may be back.
+    pub(super) fn go_on_after_hold(&mut self, call: &mut Call, now: Instant) {
+        if call.attempts_made() == 0 {
+            return self.attempt_first(call, now);
+        }
+        let panicking = self
+            .chain(call.request.chain)
+            .is_some_and(|chain| chain.is_panicking(now));
+        match self.choose(call, panicking, now) {
+            Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
+            Ok(choice) => self.dispatch_choice(call, &choice, Purpose::Reroute, now),
+            Err(left_out) if self.waits_for_held(call, &left_out, now) => {}
+            Err(_) => self.give_up(call, now),
+        }
+    }
+}
