@@ -203,6 +203,8 @@ pub struct Call {
     /// The policy's limit, and one more once a dead connection was replaced.
     pub(crate) attempts_allowed: usize,
     pub(crate) phase: Phase,
+    /// Those that throttled it: they did nothing, so it may go back after a wait.
+    pub(crate) throttled: UpstreamSet,
     /// It waits for the first of those that throttle us.
     pub(crate) is_held: bool,
     /// No longer than this; zero while it never has.
@@ -361,6 +363,7 @@ impl Call {
             hurried: false,
             attempts_allowed: usize::from(attempts.clamp(1, crate::config::MAX_ATTEMPTS)),
             phase: Phase::Attempting,
+            throttled: UpstreamSet::EMPTY,
             is_held: false,
             held_until: Instant::ZERO,
             hedge_at: Instant::NEVER,

@@ -54,6 +54,9 @@ impl Shard {
         let ambiguous =
             call.request.effect != Effect::None && fault.sent && is_ambiguous(fault.class);
         call.ambiguous |= ambiguous;
+        if fault.class == FaultClass::RateLimited {
+            call.throttled.insert(attempt.upstream);
+        }
         if traits.retry_same == RetrySame::OnceFresh {
             call.may_return.insert(attempt.upstream);
         }
@@ -94,12 +97,19 @@ impl Shard {
             Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
             Ok(choice) => self.move_on(call, &choice, fault, now),
             Err(left_out)
-                if is_rerouted(fault.class) && self.waits_for_held(call, &left_out, now) => {}
+                if fault.class == FaultClass::RateLimited
+                    && self.waits_for_held(call, &left_out, now) => {}
             Err(_) => self.pause(call, now),
         }
     }
 
-    fn move_on(&mut self, call: &mut Call, choice: &Choice, fault: &Fault, now: Instant) {
+    pub(super) fn move_on(
+        &mut self,
+        call: &mut Call,
+        choice: &Choice,
+        fault: &Fault,
+        now: Instant,
+    ) {
         let (purpose, cost) = if is_rerouted(fault.class) {
             (Purpose::Reroute, 0)
         } else if choice.is_out() {

@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::call::{Call, Phase};
 use crate::eligibility::{LeftOut, LeftOutBy};
 use crate::index::UpstreamSet;
-use crate::note::{NoteKind, Purpose};
+use crate::note::NoteKind;
 use crate::time::Instant;
 
 use super::Shard;
@@ -29,7 +29,7 @@ impl Shard {
         left_out: &LeftOut,
         now: Instant,
     ) -> bool {
-        let held = left_out.by(LeftOutBy::HoldOff);
+        let held = left_out.by(LeftOutBy::HoldOff).or(call.throttled);
         if held.is_empty() || self.held_wait.is_zero() {
             return false;
         }
@@ -47,6 +47,7 @@ impl Shard {
             return false;
         }
         call.held_until = end;
+        call.tried = call.tried.minus(call.throttled);
         call.is_held = true;
         call.phase = Phase::Backoff { until };
         if is_first {
@@ -78,12 +79,15 @@ impl Shard {
         if call.attempts_made() == 0 {
             return self.attempt_first(call, now);
         }
+        let Some(fault) = call.answer.map(|answer| answer.fault) else {
+            return self.give_up(call, now);
+        };
         let panicking = self
             .chain(call.request.chain)
             .is_some_and(|chain| chain.is_panicking(now));
         match self.choose(call, panicking, now) {
             Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
-            Ok(choice) => self.dispatch_choice(call, &choice, Purpose::Reroute, now),
+            Ok(choice) => self.move_on(call, &choice, &fault, now),
             Err(left_out) if self.waits_for_held(call, &left_out, now) => {}
             Err(_) => self.give_up(call, now),
         }

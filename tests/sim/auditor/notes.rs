@@ -10,7 +10,9 @@ use engine::note::{Note, NoteKind, Purpose};
 use engine::shard::Shard;
 use engine::time::Instant;
 
-use super::{Auditor, Check, WINDOW_S, must};
+use engine::fault::FaultClass;
+
+use super::{AttemptEnd, Auditor, Check, WINDOW_S, must};
 
 impl Auditor {
     /// What the engine says that it did.
@@ -130,7 +132,11 @@ impl Auditor {
         let (was_paused, policy) = (call.paused, call.request.policy);
         let beside = usize::from(call.hedged) + call.raced;
         let earlier = call.attempts().iter().take(attempt.as_usize());
-        let been_there = earlier.into_iter().any(|earlier| earlier.upstream == to);
+        // A throttle was no visit: nothing was done there.
+        let throttled = |end| matches!(end, AttemptEnd::Finished(Err(fault)) if fault.class == FaultClass::RateLimited);
+        let been_there = earlier
+            .into_iter()
+            .any(|earlier| earlier.upstream == to && !throttled(earlier.end));
         self.noted_mut(id)?.paused = false;
         let Some((allowed, hedges)) = self.policy(policy) else {
             return Ok(());
