@@ -14,7 +14,8 @@ use crate::time::Instant;
 
 use super::Shard;
 
-/// Whoever waits comes back so long after the first upstream does, and up to twice as long, so that not all do at once.
+/// Whoever waits comes back so long after the first upstream does, and up to twice as long, so that not all do at once; twice as long for each
+/// attempt that was made.
 const STAGGER: Duration = Duration::from_millis(20);
 
 /// Nobody waits for those who are away for so many times as long as a call may wait, be it that they could be back any time.
@@ -39,8 +40,10 @@ impl Shard {
         } else {
             call.held_until
         };
+        // Attempts are few: each that was throttled makes the next wait longer.
+        let stagger = STAGGER * (1 << call.attempts_made().min(5));
         let (known, may) = self.returns(call, held, now);
-        let until = may + self.rng.stretched(STAGGER, 100);
+        let until = may + self.rng.stretched(stagger, 100);
         let left = call.deadline.saturating_duration_since(now);
         let is_far = known > now + self.held_wait * FAR;
         if is_far || until > end || until > now + left / 2 {

@@ -54,11 +54,11 @@ pub(super) const EXPLORE_AFTER: OptionDescriptor = OptionDescriptor {
 /// How strongly a share follows the score.
 pub(super) const SHARPNESS: OptionDescriptor = OptionDescriptor {
     name: "sharpness",
-    summary: "How strongly the better are preferred: 1 is in proportion to their speed, 8 leaves one that is a tenth slower about half of what the best has, 16 is nearly winner takes all.",
+    summary: "How strongly the better are preferred: 1 is in proportion to their speed, 8 is nearly winner takes all.",
     kind: OptionKind::Integer {
         min: 1,
-        max: 16,
-        default: 8,
+        max: 8,
+        default: 5,
     },
 };
 

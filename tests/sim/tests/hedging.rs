@@ -80,7 +80,8 @@ fn who_hangs_loses_its_share_although_all_of_its_calls_are_rescued() {
         let scenario = three("leaderboard", seed, 20, 80, Behaviour::Hang);
         let plain = play(&scenario);
         let report = hedged(scenario, HedgeConfig::default());
-        assert_eq!((report.bad_calls(), report.hedges_denied), (0, 0));
+        assert_eq!(report.bad_calls(), 0);
+        assert!(report.hedges_denied * 500 < report.calls);
         let (before, after) = (plain.latency_us(999), report.latency_us(999));
         assert!(after * 2 <= before, "seed {seed}: {after} after {before}");
         assert!(report.share_permille(0, 21, 24) < 60);

@@ -4,6 +4,7 @@ mod calls;
 mod exclusions;
 mod heads;
 mod hedges;
+mod held;
 mod learning;
 mod leaving_out;
 mod outrun;
@@ -99,6 +100,15 @@ impl Bench {
             now: Instant(0),
             notes: Vec::new(),
         }
+    }
+
+    /// One whose calls never wait for those who throttle them.
+    fn impatient(upstreams: u16) -> Self {
+        Self::with(ShardConfig {
+            chains: std::vec![chain(upstreams)],
+            held_wait: Duration::ZERO,
+            ..ShardConfig::default()
+        })
     }
 
     fn wait(&mut self, millis: u64) {

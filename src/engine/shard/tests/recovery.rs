@@ -108,7 +108,7 @@ fn when_all_are_held_off_the_answer_is_honest_and_immediate() {
 
 #[test]
 fn the_only_upstream_that_names_no_time_is_asked_one_at_a_time() {
-    let mut bench = Bench::new(1);
+    let mut bench = Bench::impatient(1);
     let (_, outcome) = bench.call_with(
         read("eth_call"),
         Err(Fault::new(FaultClass::RateLimited, "test")),

@@ -124,7 +124,7 @@ fn a_signed_transaction_may_go_to_another_after_a_doubtful_failure() {
 
 #[test]
 fn doubt_about_a_signed_transaction_is_not_hidden_by_another_s_refusal() {
-    let mut bench = Bench::new(2);
+    let mut bench = Bench::impatient(2);
     let mut call = bench.begin(signed());
     let (attempt, _, _) = bench.dispatched(&mut call);
     bench.fail(&mut call, attempt, FaultClass::Timeout);
