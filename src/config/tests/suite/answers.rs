@@ -76,6 +76,7 @@ fn values_at_their_bounds_arrive_as_written() {
     assert_eq!(call.cache, Some(CacheTtl::Time(365 * day)));
     let expected = Hedge {
         enabled: false,
+        quantile: 0.98,
         min_delay: Duration::ZERO,
         max_extra: 1.0,
         ..Hedge::default()
@@ -102,7 +103,7 @@ fn defaults_of_the_schema_are_the_model_s_and_inherited_keys_have_none() {
     let default = |key: &str| schema.pointer(&format!("/$defs/{key}/default")).cloned();
     for (key, value) in [
         ("Cache/properties/max_bytes", "256MiB"),
-        ("HedgeRule/properties/quantile", "98%"),
+        ("HedgeRule/properties/quantile", "97%"),
         ("HedgeRule/properties/min_delay", "2ms"),
         ("HedgeRule/properties/max_extra", "5%"),
         ("Heads/properties/max_interval", "12s"),
