@@ -33,6 +33,8 @@ pub(super) struct Shares {
     ramp: Option<Instant>,
     /// Calls that are there and were counted in a brownout.
     counted: BTreeSet<CallId>,
+    /// The most of them at once: so many were sent before the first of them came back and could teach anything.
+    most_counted: usize,
     on_ramp: Count,
     in_brownout: [Count; MethodGroup::COUNT],
 }
@@ -42,6 +44,7 @@ impl Shares {
         Self {
             ramp: config.slow_start.then_some(Instant::ZERO),
             counted: BTreeSet::new(),
+            most_counted: 0,
             on_ramp: Count::default(),
             in_brownout: Default::default(),
         }
@@ -68,6 +71,7 @@ impl Shares {
     }
 
     pub(super) fn end_brownout(&mut self, group: Option<MethodGroup>) {
+        self.most_counted = self.counted.len();
         match group {
             None => self.in_brownout = Default::default(),
             Some(group) => self.in_brownout[group as usize] = Count::default(),
@@ -105,7 +109,7 @@ impl Shares {
         let floor = u64::from(MIN_SHARE_PERMILLE);
         let may_fail = could * u64::from(retry_permille / 2).max(floor) / 1_000;
         must!(
-            failed <= may_fail * 3 / 2 + SLACK_FAILURES,
+            failed <= may_fail * 3 / 2 + SLACK_FAILURES + self.most_counted as u64,
             "{failed} of {could} calls failed in a brownout, which {retry_permille} repeats of a thousand are to pay for"
         );
         // With a ramp's share on top it may be less.
@@ -153,6 +157,8 @@ impl Auditor {
                 known.shares.count(group, state, was);
                 if index == chosen && state == State::Brownout {
                     known.shares.counted.insert(id);
+                    known.shares.most_counted =
+                        known.shares.most_counted.max(known.shares.counted.len());
                 }
                 known
                     .shares
