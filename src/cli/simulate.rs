@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(long, conflicts_with_all = ["scenario", "trace", "config"])]
     suite: bool,
     /// With --suite: so many seeds, from --seed on
-    #[arg(long, default_value_t = 3, requires = "suite")]
+    #[arg(long, default_value_t = 3, requires = "suite", value_parser = clap::value_parser!(u64).range(1..=1_000))]
     seeds: u64,
 }
 
@@ -92,6 +92,13 @@ fn answer(args: &Args) -> Result<String, String> {
     }
     let template = template(args)?;
     let own = Deciding::of(args.config.as_deref(), args.chain.as_deref(), &template)?;
+    let left_out = template.left_out(&own.told);
+    if !left_out.is_empty() {
+        eprintln!(
+            "livechain simulate: the scenario's {} had no upstream of the configuration to happen to",
+            left_out.join(", ")
+        );
+    }
     let other = args
         .compare
         .as_deref()
@@ -102,6 +109,7 @@ fn answer(args: &Args) -> Result<String, String> {
             let mut both = chosen(&args.strategy, &own)?;
             both.truncate(1);
             both.push(*contender);
+            twice(&both)?;
             both
         }
         Some(Other::Configuration(..)) if args.strategy.is_empty() => vec![own.contender()],
@@ -205,7 +213,23 @@ fn chosen(names: &[String], own: &Deciding) -> Result<Vec<Contender>, String> {
             )
         })
     };
-    names.iter().map(find).collect()
+    let found: Vec<Contender> = names.iter().map(find).collect::<Result<_, _>>()?;
+    twice(&found)?;
+    Ok(found)
+}
+
+/// Each is played once: what is shown goes by name.
+fn twice(contenders: &[Contender]) -> Result<(), String> {
+    for (place, one) in contenders.iter().enumerate() {
+        if contenders
+            .iter()
+            .take(place)
+            .any(|other| other.name() == one.name())
+        {
+            return Err(format!("{} is named twice", one.name()));
+        }
+    }
+    Ok(())
 }
 
 /// What to compare with.
@@ -339,7 +363,7 @@ fn suite(args: &Args) -> Result<String, String> {
             let others: Vec<_> = BASELINES.into_iter().filter(|kind| !named(kind)).collect();
             contenders.extend(others.into_iter().map(Contender::Field));
         }
-        for seed in args.seed..args.seed + args.seeds {
+        for seed in (0..args.seeds).map(|n| args.seed.wrapping_add(n)) {
             let study = study(&template, &own.told, seed, &contenders)?;
             suite.add(&template, &study);
             if args.format == Format::Json {

@@ -69,6 +69,13 @@ pub trait AdminBackend: Send + Sync + 'static {
     fn set_log_level(&self, level: LogLevel) -> impl Future<Output = Result<(), String>> + Send;
     /// Changes the share of requests in the access log, from 0 to 1. The error is one sentence for the operator.
     fn set_sample(&self, rate: f64) -> impl Future<Output = Result<(), String>> + Send;
+    /// Drains an upstream, or takes it back. `None` if there is no such chain or upstream.
+    fn set_drained(
+        &self,
+        chain: &str,
+        upstream: &str,
+        drained: bool,
+    ) -> impl Future<Output = Option<Result<(), String>>> + Send;
     /// When the process started (since the Unix epoch), and how long ago that was.
     fn started(&self) -> (Duration, Duration);
 }

@@ -341,6 +341,26 @@ impl AdminBackend for Node {
         Ok(())
     }
 
+    async fn set_drained(
+        &self,
+        chain: &str,
+        upstream: &str,
+        drained: bool,
+    ) -> Option<Result<(), String>> {
+        let mut chains = self.epoch.config.chains.iter();
+        let at =
+            chains.position(|one| one.name == chain || one.aliases.iter().any(|a| a == chain))?;
+        let mut upstreams = self.epoch.config.chains.get(at)?.upstreams.iter();
+        let place = upstreams.position(|one| one.name == upstream)?;
+        let number = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+        self.fleet.set_drained(
+            ChainIndex(number(at)),
+            UpstreamIndex(number(place)),
+            drained,
+        );
+        Some(Ok(()))
+    }
+
     async fn set_sample(&self, rate: f64) -> Result<(), String> {
         if self.epoch.config.server.access_log.path == LogPath::Off {
             return Err("server.access_log.path is off: there is no log to sample into".to_owned());

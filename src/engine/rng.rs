@@ -64,6 +64,13 @@ impl Rng {
     }
 }
 
+/// SplitMix64's finalizer: every bit of the input moves half of the bits of the output.
+pub(crate) const fn mixed(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    x ^ (x >> 31)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,6 +29,8 @@ GET  /debug/latency.hlog  exact latency distributions since start, HDR interval 
 GET  /log/level           the log level
 PUT  /log/level           {\"level\": \"off|error|warn|info|debug|trace\"}
 PUT  /log/sample          {\"rate\": 0.0 to 1.0}, the share of requests in the access log
+PUT  /upstreams/{chain}/{upstream}/drained
+                          {\"drained\": true|false}: no more calls while another can take them
 ";
 
 pub(super) fn routes<B: AdminBackend>(backend: Arc<B>) -> Router {
@@ -41,6 +43,10 @@ pub(super) fn routes<B: AdminBackend>(backend: Arc<B>) -> Router {
         .route("/debug/latency.hlog", get(latency::<B>))
         .route("/log/level", get(log_level).put(set_log_level::<B>))
         .route("/log/sample", axum::routing::put(set_sample::<B>))
+        .route(
+            "/upstreams/{chain}/{upstream}/drained",
+            axum::routing::put(set_drained::<B>),
+        )
         .fallback(async || failure(StatusCode::NOT_FOUND, "no such path; GET / lists them"))
         .method_not_allowed_fallback(async || {
             failure(
@@ -189,6 +195,27 @@ async fn set_sample<B: AdminBackend>(
             .into_response();
     }
     done(backend.set_sample(rate).await, json!({ "rate": rate }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DrainChange {
+    drained: bool,
+}
+
+async fn set_drained<B: AdminBackend>(
+    State(backend): State<Arc<B>>,
+    Path((chain, upstream)): Path<(String, String)>,
+    body: Result<Json<DrainChange>, JsonRejection>,
+) -> Response {
+    let drained = match body {
+        Ok(Json(change)) => change.drained,
+        Err(rejection) => return rejected(&rejection),
+    };
+    match backend.set_drained(&chain, &upstream, drained).await {
+        Some(result) => done(result, json!({ "drained": drained })),
+        None => failure(StatusCode::NOT_FOUND, "no such chain or upstream").into_response(),
+    }
 }
 
 fn done(result: Result<(), String>, said: Value) -> Response {

@@ -67,6 +67,16 @@ impl AdminBackend for Process {
         self.change(format!("level {}", level.label()))
     }
 
+    async fn set_drained(
+        &self,
+        chain: &str,
+        upstream: &str,
+        drained: bool,
+    ) -> Option<Result<(), String>> {
+        (chain == "ethereum" && upstream == "one")
+            .then(|| self.change(format!("drained {drained}")))
+    }
+
     async fn set_sample(&self, rate: f64) -> Result<(), String> {
         self.change(format!("sample {rate}"))
     }
@@ -252,12 +262,25 @@ fn writes_reach_the_backend_once_they_are_valid() {
             ),
             put("/metrics", JSON, "{}"),
             get("/nowhere", ""),
+            put(
+                "/upstreams/ethereum/one/drained",
+                JSON,
+                r#"{"drained":true}"#,
+            ),
+            put(
+                "/upstreams/ethereum/two/drained",
+                JSON,
+                r#"{"drained":true}"#,
+            ),
+            put("/upstreams/ethereum/one/drained", JSON, r#"{"drained":1}"#),
         ],
     );
     let statuses: Vec<_> = answers.iter().map(|answer| status(answer)).collect();
     assert_eq!(
         statuses,
-        [200, 200, 400, 415, 415, 400, 400, 400, 400, 413, 405, 404]
+        [
+            200, 200, 400, 415, 415, 400, 400, 400, 400, 413, 405, 404, 200, 404, 400
+        ]
     );
     assert_eq!(
         *process.changed.lock().unwrap(),

@@ -18,9 +18,6 @@ use super::Shard;
 /// attempt that was made.
 const STAGGER: Duration = Duration::from_millis(20);
 
-/// Nobody waits for those who are away for so many times as long as a call may wait, be it that they could be back any time.
-const FAR: u32 = 4;
-
 impl Shard {
     /// Lets the call wait, if those who throttle us come back while it is worth it: within the configured time, and with half of the call's own
     /// time left. False where nobody throttles us.
@@ -42,11 +39,9 @@ impl Shard {
         };
         // Attempts are few: each that was throttled makes the next wait longer.
         let stagger = STAGGER * (1 << call.attempts_made().min(5));
-        let (known, may) = self.returns(call, held, now);
-        let until = may + self.rng.stretched(stagger, 100);
+        let until = self.returns(call, held, now) + self.rng.stretched(stagger, 100);
         let left = call.deadline.saturating_duration_since(now);
-        let is_far = known > now + self.held_wait * FAR;
-        if is_far || until > end || until > now + left / 2 {
+        if until > end || until > now + left / 2 {
             return false;
         }
         call.held_until = end;
@@ -63,18 +58,14 @@ impl Shard {
         true
     }
 
-    /// When the first of these comes back by what we believe, and when it may: a hold-off whose end the upstream did not name is over as soon as
-    /// somebody is served.
-    fn returns(&self, call: &Call, held: UpstreamSet, now: Instant) -> (Instant, Instant) {
+    /// When the first of these comes back. Whoever is not held any more has only its share out.
+    fn returns(&self, call: &Call, held: UpstreamSet, now: Instant) -> Instant {
         let chain = self.chain(call.request.chain);
-        let all = held.iter().filter_map(|index| {
+        let ends = held.iter().filter_map(|index| {
             let throttle = &chain?.upstream(index)?.throttle;
-            // Whoever is not held any more has only its share out.
-            let known = throttle.held_until().unwrap_or(now);
-            Some((known.max(now), throttle.floor().max(now)))
+            Some(throttle.held_until().unwrap_or(now).max(now))
         });
-        all.reduce(|one, other| (one.0.min(other.0), one.1.min(other.1)))
-            .unwrap_or((now, now))
+        ends.min().unwrap_or(now)
     }
 
     /// The wait is over: somebody may be back.

@@ -46,7 +46,9 @@ impl Chain {
             return self.choose_least_bad(call, left_out, any, now);
         }
         let mut whole = eligible;
-        let out = self.thin(eligible, call.group, call.request.effect);
+        let sessions = self.needs(call.strategy).sessions;
+        let session = call.request.session.filter(|_| sessions);
+        let out = self.thin(eligible, call.group, call.request.effect, session);
         left_out.take(LeftOutBy::BreakerOpen, &mut whole, out);
         let choice = self.choose_among(call, whole, left_out, now);
         choice.ok_or(left_out).map(|choice| Choice {

@@ -1,9 +1,12 @@
 //! Who of the eligible has had its share: in a brownout, on probation, in a slow start. It counts out calls, evenly: a share of a fifth is every
-//! fifth call that could have gone there. Shares are relative to the best share among the eligible, so somebody always stays.
+//! fifth call that could have gone there. Where sessions stay with an upstream it counts out sessions instead, by hash, so that those that stay
+//! stay. Shares are relative to the best share among the eligible, so somebody always stays.
 
 use crate::breaker::State;
+use crate::call::SessionKey;
 use crate::index::{UpstreamIndex, UpstreamSet};
 use crate::method::{Effect, MethodGroup};
+use crate::rng::mixed;
 
 use super::chain::{Chain, Upstream};
 
@@ -17,6 +20,7 @@ impl Chain {
         eligible: UpstreamSet,
         group: MethodGroup,
         effect: Effect,
+        session: Option<SessionKey>,
     ) -> UpstreamSet {
         let thinned = eligible.and(self.thinned);
         if thinned.is_empty() || eligible.len() < 2 {
@@ -40,9 +44,13 @@ impl Chain {
         let mut out = UpstreamSet::EMPTY;
         for index in thinned.iter() {
             let relative = self.share(index, group, each) * WHOLE / best;
-            if let Some(upstream) = self.upstreams.get_mut(index.as_usize())
-                && !upstream.draw(relative)
-            {
+            let identity = self.identities.get(index.as_usize());
+            let stays = match (session, self.upstreams.get_mut(index.as_usize())) {
+                (Some(session), _) => stays(session, identity.copied().unwrap_or(0), relative),
+                (None, Some(upstream)) => upstream.draw(relative),
+                (None, None) => false,
+            };
+            if !stays {
                 out.insert(index);
             }
         }
@@ -61,6 +69,12 @@ impl Chain {
             by_breaker.min(upstream.probation.share_permille())
         })
     }
+}
+
+/// Is the session among so many of a thousand of this upstream's? Whoever is stays so while the share grows.
+const fn stays(session: SessionKey, identity: u64, share: u32) -> bool {
+    let hash = mixed(session.get() ^ identity.rotate_left(17));
+    hash % (WHOLE as u64) < share as u64
 }
 
 impl Upstream {

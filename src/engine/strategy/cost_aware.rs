@@ -153,8 +153,8 @@ impl Strategy for CostAware {
     fn needs(&self) -> Needs {
         Needs {
             prices: true,
-            room: false,
             quantile_permille: Some(self.quantile_permille),
+            ..Needs::default()
         }
     }
 

@@ -112,6 +112,8 @@ pub struct Needs {
     pub room: bool,
     /// [`Offer::quantile_us`], of so many in a thousand.
     pub quantile_permille: Option<u16>,
+    /// A session stays where it is: what a part of the calls is kept from is decided by session.
+    pub sessions: bool,
 }
 
 impl Needs {

@@ -99,9 +99,8 @@ impl Strategy for QuotaAware {
 
     fn needs(&self) -> Needs {
         Needs {
-            prices: false,
             room: true,
-            quantile_permille: None,
+            ..Needs::default()
         }
     }
 

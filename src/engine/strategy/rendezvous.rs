@@ -5,6 +5,8 @@
 //! Each upstream draws a number from the hash of its name and the key, and the one with the least −log(number) / weight wins: that
 //! is a race of exponential clocks, which each wins in proportion to its weight. All in integers, so that every machine agrees.
 
+use crate::rng::mixed;
+
 /// Bits after the point of a logarithm.
 const FRACTION_BITS: u32 = 24;
 
@@ -31,13 +33,6 @@ impl Draw {
         // A clock has 30 bits, a weight 32.
         self.clock * other.weight < other.clock * self.weight
     }
-}
-
-/// SplitMix64's finalizer: every bit of the input moves half of the bits of the output.
-const fn mixed(mut x: u64) -> u64 {
-    x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    x ^ (x >> 31)
 }
 
 /// The binary logarithm of a number above zero, with [`FRACTION_BITS`], rounded down: each squaring of the mantissa gives a bit.

@@ -101,7 +101,10 @@ impl Strategy for StickySession {
     }
 
     fn needs(&self) -> Needs {
-        self.inner.needs()
+        Needs {
+            sessions: true,
+            ..self.inner.needs()
+        }
     }
 }
 

@@ -149,11 +149,29 @@ impl Template {
             .map(|one| by_name(&one.name))
             .collect();
         let taken = roles.clone();
-        let mut rest = (0..scripts.len()).filter(|script| !taken.contains(&Some(*script)));
+        let mut rest: Vec<_> = (0..scripts.len())
+            .filter(|script| !taken.contains(&Some(*script)))
+            .collect();
+        // Where not all find a place, those to whom something happens do.
+        if rest.len() > roles.iter().filter(|role| role.is_none()).count() {
+            rest.sort_by_key(|script| scripts[*script].phases.is_empty());
+        }
+        let mut rest = rest.into_iter();
         for role in roles.iter_mut().filter(|role| role.is_none()) {
             *role = rest.next();
         }
         roles
+    }
+
+    /// The file's upstreams to whom something happens and who have no place among those that deciders are told of.
+    #[must_use]
+    pub fn left_out(&self, told: &Told) -> Vec<&str> {
+        let roles = self.roles(told);
+        let scripts = self.base.upstreams.iter().enumerate();
+        scripts
+            .filter(|(place, script)| !script.phases.is_empty() && !roles.contains(&Some(*place)))
+            .map(|(_, script)| script.name.as_str())
+            .collect()
     }
 
     fn lay(&self, told: &Told) -> Vec<Script> {

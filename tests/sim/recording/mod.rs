@@ -25,6 +25,8 @@ use crate::provider::{Behaviour, Phase, Script};
 use crate::scenario::{Dish, MAX_DISHES, Menu, Recorded, Scenario};
 use line::{Ended, Line};
 
+/// A log that is longer is cut by whoever wants to replay it.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// More calls than this are not replayed.
 pub const MAX_CALLS: usize = 20_000_000;
 /// The longest line that an event can be.
@@ -47,6 +49,8 @@ pub enum RecordingFault {
     Empty,
     /// It is longer than [`MAX_CALLS`].
     TooLong,
+    /// It spans more than a day.
+    TooWide,
     /// It names more upstreams than a chain can have.
     Upstreams(usize),
 }
@@ -65,6 +69,9 @@ impl fmt::Display for RecordingFault {
             ),
             Self::Empty => f.write_str("no call in the log reached an upstream"),
             Self::TooLong => write!(f, "the log has more than {MAX_CALLS} calls"),
+            Self::TooWide => f.write_str(
+                "the log spans more than a day, by its clock: cut it, or leave out what was written before the clock was set",
+            ),
             Self::Upstreams(count) => {
                 write!(f, "the log names {count} upstreams, a chain has at most 64")
             }
@@ -128,6 +135,13 @@ pub fn read(
     if used.len() > engine::index::MAX_UPSTREAMS {
         return Err(RecordingFault::Upstreams(used.len()));
     }
+    let (first, last) = (calls.first(), calls.last());
+    let span = first
+        .zip(last)
+        .map_or(0, |(first, last)| last.begun_ns - first.begun_ns);
+    if Duration::from_nanos(span) > LONGEST {
+        return Err(RecordingFault::TooWide);
+    }
     Ok(template(name, &chain, &calls, &used, &names))
 }
 
@@ -168,10 +182,12 @@ fn call(line: &Line, names: &mut Vec<(String, String)>) -> Option<Call> {
     });
     let asked = upstream.is_some() || line.ended == Ended::Failed;
     asked.then(|| Call {
-        begun_ns: line.at_ns.saturating_sub(line.took_us * 1_000),
+        begun_ns: line
+            .at_ns
+            .saturating_sub(line.took_us.saturating_mul(1_000)),
         method: method::lookup(line.method.as_bytes()),
         upstream,
-        took_us: line.took_us.max(1),
+        took_us: line.took_us.clamp(1, LONGEST.as_micros() as u64),
         alone: line.ended == Ended::Answered && line.attempts == 1 && !line.hedged,
         failure: (line.ended == Ended::Failed).then_some(line.class),
     })

@@ -4,7 +4,7 @@
 use core::time::Duration;
 
 use engine::block::Height;
-use engine::call::Request;
+use engine::call::{Request, SessionKey};
 use engine::index::{UpstreamIndex, UpstreamSet};
 use engine::method::{Effect, MethodId, lookup};
 use engine::rng::Rng;
@@ -15,6 +15,8 @@ use super::{CHAIN, Check, Decider, World};
 use crate::distribution;
 use crate::scenario::{Mix, Scenario};
 
+/// So many clients take turns.
+const SESSIONS: u64 = 300;
 /// How long a client waits that is in no hurry.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// And one that is.
@@ -180,7 +182,9 @@ impl<'a> Traffic<'a> {
         };
         let leaves = draw(rng, mix.abandoned);
         let leaves_after = leaves.then(|| Duration::from_millis(rng.below(1_000)));
-        // The one place where a request is made: what else a client may say (a region, a session) is added here.
+        // Some hundreds of clients, each a session.
+        let session = SessionKey::new(1 + rng.below(SESSIONS));
+        // The one place where a request is made: what else a client may say (a region) is added here.
         let request = Request {
             chain: CHAIN,
             policy: self.scenario.methods.of(method),
@@ -190,6 +194,7 @@ impl<'a> Traffic<'a> {
             strategy: None,
             pinned,
             excluded,
+            session: Some(session),
             height: if asked.latest && self.scenario.follows_heads() {
                 Height::Latest
             } else {
