@@ -2,10 +2,11 @@
 //! does not hang on the machine's speed has to be the same: errors, who was asked how often, attempts and hedges for each call. Never looks at
 //! latencies, which are the machine's own.
 //!
-//! **How near is near.** Days differ by luck: who fails a fifth of its calls is browned out after a second or after five. So many days
-//! are simulated, and the real one has to be one of them: between the least and the most that any of them shows, give or take a margin.
-//! The margins are for what the two do not have in common, each of it small: a real answer takes a millisecond or two longer than is
-//! scripted (half a point of share), and the scripted provider says no after its usual time where the simulated one is quick.
+//! **How near is near.** Days differ by luck: who fails a fifth of its calls is half broken by the breaker's measure after one second or after five. So
+//! many days are simulated, and the real one has to be one of them: between the least and the most that any of them shows, give or take a
+//! margin. The margins are for what the two do not have in common, all of it small: a real answer takes a millisecond or two longer than is
+//! scripted, and the scripted provider says no after its usual time where the simulated one is quick. The real day has one seed for its
+//! arrivals and for each provider; with others it wandered about as the simulated days do.
 
 use crate::harness::{Proxy, Setup, balance_call, provider_with};
 use perf::Rng;
@@ -353,6 +354,7 @@ fn one_refuses_connections_for_a_while() {
 
 #[test]
 fn one_fails_a_fifth_of_its_calls() {
+    // In turns, since a leaderboard's shares hang on latencies, and here so much that two milliseconds would show.
     let story = Story {
         name: "errors",
         faults: "faults: [ { upstreams: [a], methods: [eth_getBalance], error: { share: 20%, say: internal } } ]",
