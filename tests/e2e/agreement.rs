@@ -4,9 +4,11 @@
 //!
 //! **How near is near.** Days differ by luck: who fails a fifth of its calls is half broken by the breaker's measure after one second or after five. So
 //! many days are simulated, and the real one has to be one of them: between the least and the most that any of them shows, give or take a
-//! margin. The margins are for what the two do not have in common, all of it small: a real answer takes a millisecond or two longer than is
-//! scripted, and the scripted provider says no after its usual time where the simulated one is quick. The real day has one seed for its
-//! arrivals and for each provider; with others it wandered about as the simulated days do.
+//! margin. The margins are for what the two do not have in common, all of it small: a real answer takes some milliseconds longer than is
+//! scripted, which a leaderboard's shares show; the scripted provider says no after its usual time where the simulated one is quick, so a few
+//! more calls run into it; and one that is killed takes those with it that are in flight, which the breaker notices the sooner.
+//!
+//! The real day has one seed for its arrivals and for each provider; with others it wanders about as the simulated days do.
 
 use crate::harness::{Proxy, Setup, balance_call, provider_with};
 use perf::Rng;
@@ -19,8 +21,8 @@ use std::time::{Duration, Instant};
 const METHOD: &str = "eth_getBalance";
 /// The first is the fastest, and the one that is struck.
 const NAMES: [&str; 3] = ["a", "b", "c"];
-/// Half of each one's answers come within this.
-const MEDIANS_MS: [u64; 3] = [20, 30, 40];
+/// Half of each one's answers come within this. Long, so that what a busy machine adds weighs little.
+const MEDIANS_MS: [u64; 3] = [60, 90, 120];
 const RATE: u64 = 150;
 const LASTS_S: u64 = 10;
 /// A fault that is not there all the time begins and ends at these seconds.
@@ -32,9 +34,9 @@ const CONNECTIONS: usize = 64;
 const SEEDS: u64 = 30;
 
 /// Of the attempts.
-const SHARE_MARGIN: f64 = 0.03;
+const SHARE_MARGIN: f64 = 0.05;
 /// For each call.
-const ATTEMPTS_MARGIN: f64 = 0.01;
+const ATTEMPTS_MARGIN: f64 = 0.02;
 const HEDGES_MARGIN: f64 = 0.01;
 const STRUCK_MARGIN: f64 = 0.02;
 
@@ -250,11 +252,13 @@ impl Stage {
         self.proxy.metric("livechain_attempts_total", &labels)
     }
 
+    /// What has begun, as the simulator counts it. The real counters are of what has ended.
     fn so_far(&self) -> Counts {
-        let calls = [("method", METHOD)];
+        let (calls, struck) = ([("method", METHOD)], [("upstream", NAMES[0])]);
+        let now = |name: &str, labels: &[(&str, &str)]| self.proxy.metric(name, labels);
         Counts {
-            calls: self.proxy.metric("livechain_calls_total", &calls),
-            attempts: self.attempts_to(NAMES[0]),
+            calls: now("livechain_calls_total", &calls) + now("livechain_calls_in_flight", &[]),
+            attempts: self.attempts_to(NAMES[0]) + now("livechain_attempts_in_flight", &struck),
         }
     }
 
@@ -354,7 +358,7 @@ fn one_refuses_connections_for_a_while() {
 
 #[test]
 fn one_fails_a_fifth_of_its_calls() {
-    // In turns, since a leaderboard's shares hang on latencies, and here so much that two milliseconds would show.
+    // In turns, since a leaderboard's shares hang on latencies, and of one who is nearly half broken so much that milliseconds would show.
     let story = Story {
         name: "errors",
         faults: "faults: [ { upstreams: [a], methods: [eth_getBalance], error: { share: 20%, say: internal } } ]",
