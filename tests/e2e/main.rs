@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod agreement;
 mod batches;
 mod cache_bounds;
 mod cache_hits;
