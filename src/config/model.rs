@@ -228,7 +228,7 @@ impl Default for Retry {
             budget: 0.2,
             min_per_second: 10,
             attempts: 4,
-            max_wait: Duration::from_secs(1),
+            max_wait: Duration::from_millis(1_500),
         }
     }
 }

@@ -54,7 +54,7 @@ impl Default for ShardConfig {
             shard: 0,
             unix_zero_ms: 0,
             shedding: SheddingConfig::default(),
-            held_wait: Duration::from_secs(1),
+            held_wait: Duration::from_millis(1_500),
         }
     }
 }

@@ -211,7 +211,7 @@ impl Scenario {
             methods: MethodPolicies::default(),
             retry_budget: RetryBudgetConfig::default(),
             shedding: SheddingConfig::default(),
-            held_wait: Duration::from_secs(1),
+            held_wait: Duration::from_millis(1_500),
             accounts: Vec::new(),
             chain: ChainScript {
                 id: ChainId(1),

@@ -19,7 +19,7 @@ section! {
 section! {
     /// The most that may be sent to an account, by all cores together. Each is a number and what the provider counts: `50 calls`, `330 compute_units`.
     AccountLimits {
-        /// In a second.
+        /// In a second. Each core has an equal part and what the others left in the second before, so where load moves between cores a second may have more.
         optional per_second: Amount,
         /// In a day, from midnight to midnight UTC.
         optional per_day: Amount,

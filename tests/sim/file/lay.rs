@@ -103,7 +103,7 @@ impl Told {
             probe_every: Some(Duration::from_secs(30)),
             follow_heads: true,
             accounts: Vec::new(),
-            held_wait: Duration::from_secs(1),
+            held_wait: Duration::from_millis(1_500),
             shedding: SheddingConfig::default(),
             panic_permille: DEFAULT_PANIC_PERMILLE,
             geo: None,

@@ -429,3 +429,37 @@ fn an_answer_that_has_begun_is_not_hedged() {
     bench.shard.handle_event(&mut call, bench.now, committed);
     assert_eq!(bench.shard.next_deadline(&call), Some(call.deadline()));
 }
+
+#[test]
+fn a_dear_hedge_takes_its_units_out_of_the_share() {
+    let mut chain = hedging(2);
+    chain.policies[0].hedge.as_mut().unwrap().max_extra_permille = 100;
+    for upstream in &mut chain.upstreams {
+        upstream.price.method_units = std::vec![(lookup(b"eth_getLogs"), 500)];
+    }
+    let mut bench = Bench::of(chain);
+    for _ in 0..40 {
+        answer(&mut bench, read("eth_call"), 10);
+        answer(&mut bench, read("eth_getLogs"), 10);
+    }
+    // Of some 20,000 units a tenth is 2,000: four hedges of 500, and the share of the calls would be eight.
+    bench.notes.clear();
+    for _ in 0..8 {
+        let (mut call, first) = waiting(&mut bench, read("eth_getLogs"));
+        bench.shard.handle_timeout(&mut call, bench.now);
+        bench.poll(&mut call);
+        bench.finish(&mut call, first, Ok(()));
+        bench.poll(&mut call);
+    }
+    let hedges = |note: &&Note| {
+        matches!(
+            note.kind,
+            NoteKind::AttemptStarted {
+                purpose: Purpose::Hedge,
+                ..
+            }
+        )
+    };
+    let made = bench.notes.iter().filter(hedges).count();
+    assert!((4..=5).contains(&made), "{made} hedges");
+}
