@@ -79,7 +79,6 @@ fn values_at_their_bounds_arrive_as_written() {
         quantile: 0.98,
         min_delay: Duration::ZERO,
         max_extra: 1.0,
-        ..Hedge::default()
     };
     assert_eq!(call.hedge, expected);
     // An exact name beats the chain's own pattern.

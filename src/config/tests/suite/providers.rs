@@ -184,7 +184,7 @@ fn the_schema_knows_what_a_strategy_over_another_takes() {
         ("Included/properties/per", "month"),
         ("Price/properties/per_million", "0"),
         ("Overload/properties/max_wait", "100ms"),
-        ("Retry/properties/max_wait", "1500ms"),
+        ("Retry/properties/max_wait", "1s500ms"),
         ("Chain/properties/panic", "50%"),
     ] {
         assert_eq!(default(key).unwrap(), value, "{key}");
