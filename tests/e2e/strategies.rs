@@ -71,7 +71,8 @@ fn calls_of_a_batch_are_raced_each_for_itself() {
         .upstream("a", &a.url(), "batch: { max_calls: 10 }")
         .upstream("b", &b.url(), "batch: { max_calls: 10 }")
         .start();
-    // Struck once a request: had the calls gone together, it would be once in all.
+    // Struck once a request: had the calls gone together, it would be once in all. An attempt that waits for its connection when the other one is
+    // answered is never sent.
     let stalled = a.inject(Rule::always(Fault::Stall(FOR_EVER)).for_method(METHOD));
     let calls: Vec<String> = (1..=10).map(balance_call).collect();
     let response = proxy.post(&format!("[{}]", calls.join(",")));
@@ -80,7 +81,8 @@ fn calls_of_a_batch_are_raced_each_for_itself() {
     for answer in answers.as_array().unwrap() {
         assert!(answer.get("result").is_some(), "{answer}");
     }
-    assert_eq!((a.hits(stalled), count(&b)), (10, 10));
+    assert_eq!(count(&b), 10);
+    assert!((5..=10).contains(&a.hits(stalled)), "{}", a.hits(stalled));
 }
 
 /// A is cheap, B is dear.
