@@ -1,4 +1,4 @@
-//! Scenario files: YAML that anyone can write down an outage in. The manual's page on the simulator is the schema in words; [`keys`] is the
+//! Scenario files: YAML that anyone can write down an outage in. The manual's page on the simulator is the schema in words; `keys` is the
 //! schema itself. It opens no file: what a scenario names (a histogram log) is read by whoever was asked to.
 
 mod band;

@@ -17,7 +17,7 @@ const RIGHT: f64 = 24.0;
 const MAX_LABEL_ROWS: usize = 6;
 const LABEL_HEIGHT: f64 = 15.0;
 
-/// The study of its first contenders as an SVG: so many, and [`MAX_ENTRIES`] at most.
+/// The study of its first contenders as an SVG: so many, and `MAX_ENTRIES` at most.
 #[must_use]
 pub fn svg(study: &Study, entries: usize) -> String {
     let entries = entries.min(MAX_ENTRIES);
