@@ -90,6 +90,9 @@ fn answer(args: &Args) -> Result<String, String> {
     if args.suite {
         return suite(args);
     }
+    if args.chain.is_some() && args.config.is_none() && args.trace.is_none() {
+        return Err("--chain chooses among those of --config or of --trace".to_owned());
+    }
     let template = template(args)?;
     let own = Deciding::of(args.config.as_deref(), args.chain.as_deref(), &template)?;
     let left_out = template.left_out(&own.told);

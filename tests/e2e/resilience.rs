@@ -3,6 +3,7 @@
 
 use crate::harness::{
     Client, Proxy, Setup, balance_call, call, error_of, in_flight, ok, provider, send_all, until,
+    usable,
 };
 use perf::provider::{Fault, Handle, Rule};
 use std::time::Duration;
@@ -268,4 +269,64 @@ fn answers_that_are_none_put_an_upstream_away_until_an_operator_has_looked() {
         "{}",
         proxy.output()
     );
+}
+
+/// Whoever is throttled everywhere waits for the first that comes back, unless it is told not to.
+#[test]
+fn a_call_that_everybody_throttles_waits_for_the_first_to_come_back() {
+    for (max_wait, waits) in [("8s", true), ("0s", false)] {
+        let (a, b) = (provider(), provider());
+        let proxy = Setup::default()
+            .forwarding_all()
+            .after(&format!("retry: {{ max_wait: {max_wait} }}\n"))
+            .upstream("a", &a.url(), "")
+            .upstream("b", &b.url(), "")
+            .start();
+        usable(&proxy, 2);
+        let once = || Rule::next(1, Fault::throttled(Some(2))).for_method(METHOD);
+        let fired = [a.inject(once()), b.inject(once())];
+        let response = proxy.post(&balance_call(1));
+        assert_eq!((a.hits(fired[0]), b.hits(fired[1])), (1, 1), "{response}");
+        let held = proxy.metric("livechain_calls_held_total", &[]);
+        if waits {
+            ok(&response);
+            assert!((held - 1.0).abs() < 0.5, "{held} calls waited");
+            // Both were asked once before they wanted to be, and one once after that.
+            assert_eq!(count(&a) + count(&b), 3);
+        } else {
+            assert_eq!(response.status, 429, "{response}");
+            assert!(response.header("retry-after").is_some());
+            assert!(held < 0.5, "{held} calls waited");
+            assert_eq!(count(&a) + count(&b), 2);
+        }
+    }
+}
+
+#[test]
+fn a_drained_upstream_gets_no_calls_until_it_is_taken_back() {
+    let (a, b) = (provider(), provider());
+    let proxy = pair(&a, &b, "").start();
+    usable(&proxy, 2);
+    let drain = |drained: bool| {
+        let body = format!("{{\"drained\":{drained}}}");
+        let answer = proxy.admin_put("/upstreams/ethereum/a/drained", &body);
+        assert_eq!(answer.status, 200, "{answer}");
+        let level = if drained { 1.0 } else { 0.0 };
+        until("the shards to have heard of it", || {
+            let now = proxy.metric("livechain_upstream_drained", &[("upstream", "a")]);
+            ((now - level).abs() < 0.5).then_some(())
+        });
+    };
+    ok(&proxy.post(&balance_call(1)));
+    assert_eq!((count(&a), count(&b)), (1, 0), "A is preferred");
+    drain(true);
+    for id in 2..=20 {
+        ok(&proxy.post(&balance_call(id)));
+    }
+    assert_eq!((count(&a), count(&b)), (1, 19));
+    drain(false);
+    ok(&proxy.post(&balance_call(21)));
+    assert_eq!(count(&a), 2);
+    let nobody = proxy.admin_put("/upstreams/ethereum/z/drained", "{\"drained\":true}");
+    assert_eq!(nobody.status, 404, "{nobody}");
 }

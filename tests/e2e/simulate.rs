@@ -232,6 +232,21 @@ fn what_cannot_be_played_says_why_and_where() {
         said.contains("`fastest`") && said.contains("leaderboard"),
         "{said}"
     );
+    let twice = [
+        "--scenario",
+        "calm",
+        "--strategy",
+        "leaderboard,leaderboard",
+    ];
+    assert!(refused(&twice).contains("leaderboard is named twice"));
+    let with_itself = ["--scenario", "calm", "--compare", "leaderboard"];
+    assert!(refused(&with_itself).contains("leaderboard is named twice"));
+    let said = refused(&["--scenario", "calm", "--chain", "polygon"]);
+    assert!(said.contains("--chain"), "{said}");
+    assert_eq!(
+        simulate(&["--suite", "--seeds", "0"]).status.code(),
+        Some(2)
+    );
     let said = refused(&["--compare", "nothing.yaml"]);
     assert!(said.contains("nothing.yaml"), "{said}");
     let config = write(folder.path(), "bad-config.yaml", "version: 1\nsever: {}\n");

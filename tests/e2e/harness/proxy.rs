@@ -251,6 +251,17 @@ impl Proxy {
         Client::connect(self.admin).request(&[&get, "host: localhost", "connection: close"])
     }
 
+    /// One PUT of JSON on the admin port.
+    pub fn admin_put(&self, path: &str, body: &str) -> Response {
+        let mut client = Client::connect(self.admin);
+        let length = body.len();
+        let put = format!(
+            "PUT {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        client.send(put.as_bytes()).unwrap();
+        client.response()
+    }
+
     /// Process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -93,3 +93,26 @@ fn what_cannot_be_replayed_says_why() {
     assert!(said(&two, Some("gnosis")).contains("base, ethereum"));
     assert!(parsed(&two, Some("ethereum")).is_ok());
 }
+
+#[test]
+fn a_clock_that_jumped_and_a_time_that_cannot_be_are_refused_and_fill_no_memory() {
+    let line = |time: &str, took: u64| {
+        format!(
+            "{{\"time\":\"{time}\",\"event\":\"livechain.rpc.request.stop\",\"chain\":\"ethereum\",\"method\":\"eth_call\",\"upstream\":\"a\",\"provider\":\"a\",\"outcome\":\"ok\",\"duration_us\":{took},\"attempts\":1}}\n"
+        )
+    };
+    let today = line("2026-11-22T10:00:01Z", 5);
+    for (time, took) in [
+        ("1970-01-01T00:00:07Z", 5),
+        ("2026-11-22T10:00:02Z", u64::MAX),
+        ("2026-11-23T10:00:02Z", 5),
+    ] {
+        let text = today.clone() + &line(time, took);
+        assert!(
+            matches!(parsed(&text, None), Err(RecordingFault::TooWide)),
+            "{time} {took}"
+        );
+    }
+    let text = today.clone() + &line("2026-11-23T10:00:00Z", 5);
+    assert!(parsed(&text, None).is_ok(), "a day is not too long");
+}

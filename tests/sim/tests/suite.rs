@@ -222,3 +222,25 @@ fn behaviours_are_laid_over_other_upstreams_by_name_then_in_order() {
     let bands = template.bands_for(&told);
     assert_eq!(bands[0].upstreams, [1]);
 }
+
+#[test]
+fn where_not_all_find_a_place_those_to_whom_something_happens_do() {
+    let template = template("outage-of-one");
+    let mut told = told(&template);
+    told.upstreams.truncate(2);
+    for (one, name) in told.upstreams.iter_mut().zip(["mine", "yours"]) {
+        one.name = name.to_owned();
+    }
+    let scenario = template.scenario(&told, 1);
+    let struck = scenario.upstreams.iter();
+    assert_eq!(struck.filter(|one| !one.phases.is_empty()).count(), 1);
+    assert_eq!(template.bands_for(&told).len(), 1);
+    assert!(template.left_out(&told).is_empty());
+
+    // Of two that are out only one has a place: the other is named.
+    let template = self::template("outage-of-two");
+    let mut told = self::told(&template);
+    told.upstreams.truncate(1);
+    told.upstreams[0].name = "mine".to_owned();
+    assert_eq!(template.left_out(&told).len(), 1);
+}
