@@ -170,6 +170,8 @@ pub enum Reply {
 pub struct ChainReadiness {
     /// Upstreams that would be sent a call now.
     pub usable: usize,
+    /// Upstreams that have been asked for their chain, whatever they said, or need not be.
+    pub asked: usize,
     /// Upstreams configured.
     pub configured: usize,
 }

@@ -325,10 +325,11 @@ impl AdminBackend for Node {
             chains: chains
                 .map(|(at, chain)| {
                     // A balancer should send here while every shard can serve: the worst one counts.
-                    let usable = answers.iter().flatten().filter_map(|chains| chains.get(at));
+                    let seen = answers.iter().flatten().filter_map(|chains| chains.get(at));
                     ChainHealth {
                         name: chain.name.clone(),
-                        usable: usable.map(|c| c.usable).min().unwrap_or(0),
+                        usable: seen.clone().map(|c| c.usable).min().unwrap_or(0),
+                        asked: seen.map(|c| c.asked).min().unwrap_or(0),
                         configured: chain.upstreams.len(),
                     }
                 })

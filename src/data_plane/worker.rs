@@ -349,6 +349,11 @@ impl Worker {
                 chain.usable += usize::from(view.eligible);
             }
         }
+        for upstream in self.chains.iter().flat_map(|chain| &chain.upstreams) {
+            if let Some(chain) = chains.get_mut(upstream.chain.as_usize()) {
+                chain.asked += usize::from(upstream.vetted.get());
+            }
+        }
         chains
     }
 

@@ -2,7 +2,7 @@
 //! is cut and poisons nothing, and no more of it is sent than was allowed.
 
 use crate::harness::{
-    Client, Expected, Proxy, Setup, balance_call, call, ok, post_bytes, provider, until, usable,
+    Client, Expected, Proxy, Setup, balance_call, call, ok, post_bytes, provider, until,
 };
 use perf::provider::{Fault, Handle, Latency, Rule};
 use std::time::{Duration, Instant};
@@ -35,7 +35,6 @@ impl Stage {
             .forwarding_all()
             .after(methods)
             .start();
-        usable(&proxy, 2);
         Self {
             a,
             b,

@@ -3,7 +3,6 @@
 
 use crate::harness::{
     Client, Proxy, Setup, balance_call, call, error_of, in_flight, ok, provider, send_all, until,
-    usable,
 };
 use perf::provider::{Fault, Handle, Rule};
 use std::time::Duration;
@@ -282,7 +281,6 @@ fn a_call_that_everybody_throttles_waits_for_the_first_to_come_back() {
             .upstream("a", &a.url(), "")
             .upstream("b", &b.url(), "")
             .start();
-        usable(&proxy, 2);
         let once = || Rule::next(1, Fault::throttled(Some(2))).for_method(METHOD);
         let fired = [a.inject(once()), b.inject(once())];
         let response = proxy.post(&balance_call(1));
@@ -306,7 +304,6 @@ fn a_call_that_everybody_throttles_waits_for_the_first_to_come_back() {
 fn a_drained_upstream_gets_no_calls_until_it_is_taken_back() {
     let (a, b) = (provider(), provider());
     let proxy = pair(&a, &b, "").start();
-    usable(&proxy, 2);
     let drain = |drained: bool| {
         let body = format!("{{\"drained\":{drained}}}");
         let answer = proxy.admin_put("/upstreams/ethereum/a/drained", &body);

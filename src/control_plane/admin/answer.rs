@@ -89,7 +89,7 @@ fn is_ready(readiness: &Readiness, chain: &ChainHealth) -> bool {
 fn health(readiness: &Readiness, chain: &ChainHealth, verbose: bool) -> Value {
     let ready = is_ready(readiness, chain);
     if verbose {
-        json!({ "ready": ready, "usable": chain.usable, "upstreams": chain.configured })
+        json!({ "ready": ready, "usable": chain.usable, "asked": chain.asked, "upstreams": chain.configured })
     } else {
         json!({ "ready": ready })
     }

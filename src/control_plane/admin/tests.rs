@@ -53,6 +53,7 @@ impl AdminBackend for Process {
         let chain = |name: &str, usable| ChainHealth {
             name: name.to_owned(),
             usable,
+            asked: 2,
             configured: 3,
         };
         Readiness {
@@ -215,7 +216,7 @@ fn readiness_is_per_chain_and_ends_with_draining() {
     assert_eq!(json(&answers[0]), brief);
     assert_eq!(
         json(&answers[1])["chains"]["base"],
-        serde_json::json!({ "ready": false, "usable": 0, "upstreams": 3 })
+        serde_json::json!({ "ready": false, "usable": 0, "asked": 2, "upstreams": 3 })
     );
     assert_eq!(json(&answers[1])["shards"]["all"], 1);
 

@@ -55,15 +55,6 @@ pub fn knows_head(proxy: &Proxy, newest: u64) {
     });
 }
 
-/// Waits until so many upstreams of the chain may be sent calls: at the start one is enough to serve, and the others are still being asked for
-/// their chain.
-pub fn usable(proxy: &Proxy, upstreams: u64) {
-    until("the upstreams to be usable", || {
-        let now = &proxy.admin_get("/readyz?verbose").json()["chains"]["ethereum"]["usable"];
-        (now.as_u64() == Some(upstreams)).then_some(())
-    });
-}
-
 /// Waits until so many calls are in flight at the proxy.
 pub fn in_flight(proxy: &Proxy, calls: usize) {
     until("the calls to be in flight", || {

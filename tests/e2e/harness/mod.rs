@@ -9,7 +9,7 @@ mod proxy;
 
 pub use asking::{
     HEAD, QUICK_HEADS, asked, cache_of, call, in_flight, knows_head, provider_of, send_all,
-    standing_chain, usable,
+    standing_chain,
 };
 pub use calls::{Expected, balance_call, error_of, ok};
 pub use http::{Client, Response, post_bytes};

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest that a start waits for upstreams that may never say of which chain they are.
+const ASKED: Duration = Duration::from_secs(3);
 
 /// Calls `probe` until it gives something, and panics with `what` when it never does.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
@@ -139,10 +141,15 @@ impl Setup {
         )
     }
 
-    /// Starts the proxy and waits until it says that it is ready.
+    /// Starts the proxy and waits until it says that it is ready, and until every upstream has been asked for its chain: one is enough to
+    /// serve, and a test that counts who was asked what wants all of them in the game. One that never answers is waited for in vain, and not for long.
     pub fn start(self) -> Proxy {
         let mut proxy = self.spawn();
         proxy.wait_for("/readyz");
+        let end = Instant::now() + ASKED;
+        while Instant::now() < end && !proxy.has_asked_everybody() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         proxy
     }
 
@@ -228,6 +235,16 @@ impl Proxy {
             assert!(Instant::now() < end, "the proxy was not ready in time");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn has_asked_everybody(&self) -> bool {
+        let readiness = self.admin_get("/readyz?verbose").json();
+        let chains = readiness["chains"].as_object();
+        chains.is_some_and(|chains| {
+            chains
+                .values()
+                .all(|chain| chain["asked"] == chain["upstreams"])
+        })
     }
 
     /// A connection to the data plane.
