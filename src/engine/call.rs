@@ -209,6 +209,8 @@ pub struct Call {
     pub(crate) is_held: bool,
     /// No longer than this; zero while it never has.
     pub(crate) held_until: Instant,
+    /// The end of its waits for room; the base before the first.
+    pub(crate) room_until: Instant,
     /// When to send it to a second upstream if the first has not begun to answer; [`Instant::NEVER`] for not at all, and after that.
     pub(crate) hedge_at: Instant,
     pub(crate) tried: UpstreamSet,
@@ -366,6 +368,7 @@ impl Call {
             throttled: UpstreamSet::EMPTY,
             is_held: false,
             held_until: Instant::ZERO,
+            room_until: Instant::ZERO,
             hedge_at: Instant::NEVER,
             tried: UpstreamSet::EMPTY,
             may_return: UpstreamSet::EMPTY,

@@ -286,14 +286,24 @@ impl Breakers {
             self.begin_groups_anew();
             return Changes { whole, group: None };
         }
+        if matches!(whole, Some((_, State::Closed))) {
+            // What was sent while it was out, and fails from now on, says nothing of what is sent now.
+            self.groups.iter_mut().for_each(Breaker::forget_sent);
+        }
         Changes { whole, group: own }
     }
 
     /// A check beside the traffic found the upstream well. It never closes a breaker, it only lets the probes start before
     /// their time, once the first `open_for` is over. A check is a read: it says nothing of other kinds of work.
-    pub fn checked_well(&mut self, now: Instant) {
-        self.whole.checked_well(now);
-        self.of_mut(MethodGroup::Reads).checked_well(now);
+    ///
+    /// Where `usual` lies between two checks and three of them have found nothing of the kind, this one is news of a return, which waits for no more than
+    /// a second.
+    /// Probes that are out by then are not waited for: it is half-open once more.
+    pub fn checked_well(&mut self, now: Instant, usual: Duration) -> Changes {
+        Changes {
+            whole: self.whole.checked_well(now, usual),
+            group: self.of_mut(MethodGroup::Reads).checked_well(now, usual),
+        }
     }
 
     /// When the upstream last did its work; the base for never.

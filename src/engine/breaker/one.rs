@@ -13,6 +13,10 @@ use super::{Change, MAX_OPEN, State, Verdict};
 const OPEN_JITTER_PERCENT: u32 = 25;
 /// A success this long before another shard's breaker opened still speaks against opening this one, if no failure followed it.
 const OWN_WORD: Duration = Duration::from_secs(1);
+/// Checks that would usually have come, and did not, are a silence.
+const SILENCE: u32 = 3;
+/// Who was silent and is back is probed no sooner than this after its breaker opened.
+const RETURN_AFTER: Duration = Duration::from_secs(1);
 /// After closing, this many open times without a trip forget the earlier trips.
 const FORGET_TRIPS_AFTER: u32 = 10;
 /// So much of the last outcomes, per thousand, is half broken.
@@ -54,6 +58,8 @@ pub(super) struct Breaker {
     until: Instant,
     /// When a check beside the traffic last found the upstream well.
     well: Instant,
+    /// When one last did so after checks had not for a while.
+    returned: Instant,
     /// The last success; the base for none.
     succeeded: Instant,
     /// The last failure; the base for none.
@@ -77,6 +83,7 @@ impl Breaker {
             opened: Instant::ZERO,
             until: Instant::ZERO,
             well: Instant::ZERO,
+            returned: Instant::ZERO,
             succeeded: Instant::ZERO,
             failed: Instant::ZERO,
             bad_since: Instant::ZERO,
@@ -201,8 +208,16 @@ impl Breaker {
         }
     }
 
-    pub(super) fn checked_well(&mut self, now: Instant) {
+    /// A check found the upstream well; they are so far apart where all is well.
+    pub(super) fn checked_well(&mut self, now: Instant, usual: Duration) -> Option<Change> {
+        let silent = now.saturating_duration_since(self.well) >= usual.saturating_mul(SILENCE);
         self.well = self.well.max(now);
+        if !silent {
+            return None;
+        }
+        self.returned = now;
+        // Probes that are still out were sent into the silence: others may go.
+        (self.state == State::HalfOpen && self.probes_out > 0).then(|| self.turn(State::HalfOpen))
     }
 
     pub(super) fn adopt(
@@ -233,9 +248,13 @@ impl Breaker {
         }
     }
 
-    /// When an open one half-opens: a check that found the upstream well brings it forward, but not into the first `open_for`.
+    /// When an open one half-opens: a check that found the upstream well brings it forward, but not into the first `open_for`; one that did so
+    /// after a silence is news of a return, and may do so almost at once.
     fn half_opens(&self) -> Instant {
-        if self.well > self.opened {
+        if self.returned > self.opened {
+            let soon = self.config.open_for.min(RETURN_AFTER);
+            self.until.min(self.returned.max(self.opened + soon))
+        } else if self.well > self.opened {
             self.until
                 .min(self.well.max(self.opened + self.config.open_for))
         } else {
@@ -346,6 +365,13 @@ impl Breaker {
         if self.state != State::Closed {
             self.turn(State::Closed);
         } else {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+    }
+
+    /// What comes of attempts that are out does not count, unless they are probes.
+    pub(super) fn forget_sent(&mut self) {
+        if matches!(self.state, State::Closed | State::Brownout) {
             self.epoch = self.epoch.wrapping_add(1);
         }
     }

@@ -169,6 +169,14 @@ impl Heads {
         self.pace.block_time().or_else(told)
     }
 
+    /// How far apart questions to an upstream that answers are, about.
+    #[must_use]
+    pub fn usual_interval(&self) -> Duration {
+        let HeadConfig { min_interval, max_interval, .. } = self.config;
+        let each = self.block_time().unwrap_or(max_interval);
+        each.max(min_interval).min(max_interval)
+    }
+
     /// Takes in an upstream's answer to a question for one of its heads.
     pub fn report(
         &mut self,

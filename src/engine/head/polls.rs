@@ -14,6 +14,9 @@ use super::{ASK_AGAIN, HeadKind, HeadPoll};
 
 /// An upstream that does not answer is asked again ever more rarely, down to this (or its usual interval, if that is longer).
 pub const MAX_BACK_OFF: Duration = Duration::from_secs(60);
+/// It is asked again after this part of the time for which it has not answered: that it is back is noticed soon after a short outage, and a long one
+/// costs few questions.
+const PATIENCE: u64 = 16;
 /// A question comes so much after the block is due: this part of the block time, within these limits.
 const MARGIN: u32 = 32;
 const MARGIN_LIMITS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -25,7 +28,9 @@ const MAY_CATCH_UP: u64 = 2;
 #[derive(Clone, Copy, Debug, Default)]
 struct Poll {
     asked: Option<Instant>,
+    /// Questions in a row that failed, and when the first of them did.
     failures: u8,
+    failing_since: Instant,
     unknown: bool,
 }
 
@@ -54,6 +59,9 @@ impl Polls {
         };
         poll.asked = poll.asked.max(Some(at));
         poll.unknown = end == End::Unknown;
+        if end == End::Failed && poll.failures == 0 {
+            poll.failing_since = at;
+        }
         poll.failures = match end {
             End::Failed => poll.failures.saturating_add(1),
             End::Answered | End::Unknown => 0,
@@ -137,10 +145,12 @@ impl Poll {
         if self.unknown {
             return ASK_AGAIN.max(usual);
         }
-        let doublings = u32::from(self.failures.min(16));
-        usual
-            .saturating_mul(1 << doublings)
-            .min(MAX_BACK_OFF.max(usual))
+        let Some(asked) = self.asked.filter(|_| self.failures > 0) else {
+            return usual;
+        };
+        let out = asked.0.saturating_sub(self.failing_since.0);
+        let pause = Duration::from_nanos(out / PATIENCE);
+        pause.max(usual).min(MAX_BACK_OFF.max(usual))
     }
 }
 

@@ -23,6 +23,8 @@ pub mod rate;
 mod tests;
 
 use crate::config::LimiterConfig;
+use crate::score::Load;
+use crate::rng::Rng;
 use crate::time::Instant;
 
 use in_flight::{InFlight, Moved};
@@ -77,8 +79,18 @@ impl Limiter {
 
     /// Has it room for one more, with so many in flight?
     #[must_use]
-    pub fn has_room(&self, in_flight: u32, now: Instant) -> bool {
-        in_flight < self.config.max_in_flight.min(self.in_flight.most()) && self.rate.has_room(now)
+    pub fn has_room(&self, load: Load, now: Instant) -> bool {
+        self.may_carry(load) && self.rate.has_room(now)
+    }
+
+    const fn may_carry(&self, load: Load) -> bool {
+        load.all < self.config.max_in_flight && load.fresh < self.in_flight.most()
+    }
+
+    /// When its rate leaves room for one more; `None` where that is not what is short.
+    #[must_use]
+    pub fn room_at(&self, load: Load, now: Instant) -> Option<Instant> {
+        self.rate.room_at(now).filter(|_| self.may_carry(load))
     }
 
     /// The most attempts at once, where there is a limit.
@@ -116,12 +128,23 @@ impl Limiter {
         }
     }
 
+    /// An attempt that was sent at `started` was throttled.
+    pub fn refused(&mut self, started: Instant) {
+        self.rate.refused(started);
+    }
+
+    /// Is a rate known already?
+    #[must_use]
+    pub fn knows_rate(&self, now: Instant) -> bool {
+        self.rate.limit_millis(now).is_some()
+    }
+
     /// A hold-off began, since an attempt was throttled.
-    pub fn throttled(&mut self, now: Instant) -> Found {
+    pub fn throttled(&mut self, now: Instant, rng: &mut Rng) -> Found {
         if !self.config.rate {
             return Found::Nothing;
         }
-        match self.rate.throttled(now) {
+        match self.rate.throttled(now, rng) {
             Some(millis) => Found::Limit(Limit::RateMillis(millis)),
             None => Found::Nothing,
         }

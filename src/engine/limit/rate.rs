@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::rng::Rng;
 use crate::time::Instant;
 
 /// A second throttle within this time of the first is no accident.
@@ -10,13 +11,16 @@ pub const AGAIN: Duration = Duration::from_secs(60);
 pub const MIN_RATE_MILLIS: u64 = 200;
 
 /// The rate falls to so much of what was served, per cent.
-const KEPT_PERCENT: u64 = 85;
+const KEPT_PERCENT: u64 = 90;
 /// After this long it is back there.
 const PLATEAU_NS: u64 = 15_000_000_000;
+/// Up to this much, in per cent, is added to it at random, so that limits are not tried all at once.
+const JITTER_PERCENT: u32 = 100;
 /// After this long it is forgotten.
-const FORGOTTEN_NS: u64 = 4 * PLATEAU_NS;
+const FORGOTTEN: u64 = 4;
 /// So much may be sent in one go: what a network gathers into one moment.
 const BURST_NS: u64 = 50_000_000;
+const BEST_FOR: u64 = 20;
 const SECOND_NS: u64 = 1_000_000_000;
 
 #[derive(Clone, Debug)]
@@ -25,10 +29,14 @@ pub(super) struct Rate {
     second: u64,
     here: u32,
     before: u32,
+    /// The most attempts in one second since a throttle was last looked at, and when that was.
+    best: u32,
+    best_second: u64,
     /// What was served when it was too much, in thousandths a second; 0 for nothing found.
     too_much_millis: u64,
-    /// Since when the rate grows.
+    /// Since when the rate grows, and when it is back.
     since: Instant,
+    plateau_ns: u64,
     /// The last throttle that began a hold-off; the base for none.
     throttled: Instant,
     /// When the next attempt is due at the limit (GCRA: ITU-T I.371).
@@ -41,8 +49,11 @@ impl Rate {
             second: 0,
             here: 0,
             before: 0,
+            best: 0,
+            best_second: 0,
             too_much_millis: 0,
             since: Instant::ZERO,
+            plateau_ns: PLATEAU_NS,
             throttled: Instant::ZERO,
             due: Instant::ZERO,
         }
@@ -51,10 +62,10 @@ impl Rate {
     /// The limit now, in thousandths of an attempt a second.
     pub(super) fn limit_millis(&self, now: Instant) -> Option<u64> {
         let age = now.0.saturating_sub(self.since.0);
-        if self.too_much_millis == 0 || age >= FORGOTTEN_NS {
+        if self.too_much_millis == 0 || age / self.plateau_ns >= FORGOTTEN {
             return None;
         }
-        Some(grown(self.too_much_millis, age).max(MIN_RATE_MILLIS))
+        Some(grown(self.too_much_millis, age, self.plateau_ns).max(MIN_RATE_MILLIS))
     }
 
     pub(super) fn has_room(&self, now: Instant) -> bool {
@@ -62,9 +73,18 @@ impl Rate {
             .is_none_or(|millis| self.due.0 <= now.0.saturating_add(interval(millis).max(BURST_NS)))
     }
 
+    /// When there is room for one more, if nothing is sent until then.
+    pub(super) fn room_at(&self, now: Instant) -> Option<Instant> {
+        let millis = self.limit_millis(now)?;
+        Some(Instant(self.due.0.saturating_sub(interval(millis).max(BURST_NS))))
+    }
+
     pub(super) fn started(&mut self, now: Instant) {
         let second = now.0 / SECOND_NS;
         if second != self.second {
+            if self.here >= self.best || self.second > self.best_second + BEST_FOR {
+                (self.best, self.best_second) = (self.here, self.second);
+            }
             self.before = if second == self.second.wrapping_add(1) {
                 self.here
             } else {
@@ -81,20 +101,37 @@ impl Rate {
         }
     }
 
+    /// An attempt that was sent at `started` was refused: it was not served.
+    pub(super) fn refused(&mut self, started: Instant) {
+        let second = started.0 / SECOND_NS;
+        if second == self.second {
+            self.here = self.here.saturating_sub(1);
+        } else if second + 1 == self.second {
+            self.before = self.before.saturating_sub(1);
+        }
+        if second == self.best_second {
+            self.best = self.best.saturating_sub(1);
+        }
+    }
+
     /// The limit that follows from a throttle, if one does.
-    pub(super) fn throttled(&mut self, now: Instant) -> Option<u64> {
+    pub(super) fn throttled(&mut self, now: Instant, rng: &mut Rng) -> Option<u64> {
         let known = self.limit_millis(now);
         let again = self.throttled > Instant::ZERO
             && now.saturating_duration_since(self.throttled) <= AGAIN;
         self.throttled = now;
-        let served = self.served_millis(now);
+        let best = u64::from(core::mem::take(&mut self.best)) * 1_000;
+        let recent = now.0 / SECOND_NS <= self.best_second + BEST_FOR;
+        let served = self.served_millis(now).max(if recent { best } else { 0 });
         // One step down a second: more throttles within it are the same news.
         let just_fell = known.is_some() && now.0 < self.since.0.saturating_add(SECOND_NS);
-        if served == 0 || just_fell || (known.is_none() && !again) {
+        let _ = again;
+        if served == 0 || just_fell {
             return None;
         }
         self.too_much_millis = known.map_or(served, |known| known.min(served));
         self.since = now;
+        self.plateau_ns = rng.stretched(Duration::from_nanos(PLATEAU_NS), JITTER_PERCENT).as_nanos() as u64;
         self.due = now;
         self.limit_millis(now)
     }
@@ -108,7 +145,7 @@ impl Rate {
             _ => (0, 0),
         };
         let rest = u64::from(before) * ((SECOND_NS - into) / 1_000_000);
-        (u64::from(here) * 1_000 + rest).saturating_sub(1_000)
+        u64::from(here) * 1_000 + rest
     }
 }
 
@@ -118,9 +155,9 @@ fn interval(millis: u64) -> u64 {
 }
 
 /// w(t) of the module's head.
-fn grown(too_much_millis: u64, age_ns: u64) -> u64 {
+fn grown(too_much_millis: u64, age_ns: u64, plateau_ns: u64) -> u64 {
     // (t − K)/K in 1/1024, from −1 to 3; its cube within 27.
-    let x = (age_ns as i64 - PLATEAU_NS as i64) / (PLATEAU_NS as i64 / 1_024);
+    let x = (age_ns as i64 - plateau_ns as i64) / (plateau_ns as i64 / 1_024);
     let cube = x * x * x / (1_024 * 1_024);
     let percent_1024 = 100 * 1_024 + (100 - KEPT_PERCENT as i64) * cube;
     let percent_1024 = u64::try_from(percent_1024).unwrap_or(0);

@@ -36,7 +36,7 @@ fn one_throttle_sets_no_rate_and_a_second_soon_after_does() {
         let mut limiter = limiter();
         send(&mut limiter, 0, 2_000, 100);
         assert_eq!(rate(limiter.throttled(ms(2_000))), None);
-        assert!(limiter.is_free(ms(2_000)) && limiter.has_room(1_000, ms(2_000)));
+        assert!(limiter.is_free(ms(2_000)) && limiter.has_room(Load::of(1_000), ms(2_000)));
         send(&mut limiter, pause_ms, 2_000, 100);
         let found = rate(limiter.throttled(ms(pause_ms + 2_000)));
         assert_eq!(found.is_some(), sets, "{pause_ms}");
@@ -137,7 +137,7 @@ fn it_stays_below_the_limit_of_a_provider_and_uses_most_of_it() {
         let gap_ms = 500 / limit as u64;
         for number in 0..600_000 / gap_ms.max(1) {
             let now = number * gap_ms.max(1);
-            if now < held_until || !limiter.has_room(0, ms(now)) {
+            if now < held_until || !limiter.has_room(Load::of(0), ms(now)) {
                 continue;
             }
             limiter.started(ms(now));
@@ -170,7 +170,7 @@ fn below_the_limit_nothing_is_ever_held_back() {
     // Half of it from now on, evenly.
     for number in 0..3_000 {
         let now = ms(4_000 + number * 20);
-        assert!(limiter.has_room(0, now), "{number}");
+        assert!(limiter.has_room(Load::of(0), now), "{number}");
         limiter.started(now);
     }
 }
@@ -181,7 +181,7 @@ fn what_is_configured_holds_from_the_start() {
         max_in_flight: 3,
         ..LimiterConfig::default()
     });
-    assert!(limiter.has_room(2, ms(0)) && !limiter.has_room(3, ms(0)));
+    assert!(limiter.has_room(Load::of(2), ms(0)) && !limiter.has_room(Load::of(3), ms(0)));
     assert_eq!(limiter.max_in_flight(), Some(3));
     assert!(!limiter.is_free(ms(0)));
 }
@@ -217,7 +217,7 @@ fn a_queue_is_found_and_kept_short() {
         }
         // The surplus drains, one with each answer, and there is always more to send.
         in_flight = in_flight.min(demand) - 1;
-        if limiter.has_room(in_flight, ms(answer)) {
+        if limiter.has_room(Load::of(in_flight), ms(answer)) {
             in_flight += 1;
         }
         lowest = lowest.min(in_flight);

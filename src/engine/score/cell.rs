@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::decay::decayed;
-use super::{MEMORY, ONE, TRIAL_SAMPLES};
+use super::{Load, MEMORY, ONE, TRIAL_SAMPLES};
 use crate::gossip::Digest;
 use crate::time::Instant;
 
@@ -37,6 +37,16 @@ pub(super) struct Mean {
 }
 
 impl Mean {
+    /// One sample.
+    pub(super) fn of(us: u64, now: Instant) -> Self {
+        Self {
+            value: us << FRACTION_BITS,
+            weight: SAMPLE,
+            at: now,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(&mut self, sample_us: u64, now: Instant) {
         let sample = sample_us.min(MAX_LATENCY_US) << FRACTION_BITS;
         let kept = decayed(self.weight, now.saturating_duration_since(self.at), MEMORY)
@@ -202,7 +212,9 @@ pub(super) struct Standing {
     pub(super) health: Share,
     /// Its answers' ratio to the methods' means, in 1/65536.
     pub(super) relative: Share,
-    pub(super) in_flight: u32,
+    pub(super) load: Load,
+    /// When it last came back: what was sent before says nothing of it now.
+    pub(super) since: Instant,
     /// What other shards know.
     pub(super) told: Option<Digest>,
     /// What they were told last.

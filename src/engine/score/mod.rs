@@ -55,6 +55,9 @@ const UNKNOWN_US: u64 = 100_000;
 /// Health is not believed to be worse than an eighth, so that costs stay comparable.
 const MIN_HEALTH: u32 = ONE / 8;
 
+/// Who is back is believed to be at least so healthy: enough for a part of its share, which then shows.
+const RETURNED_HEALTH: u32 = ONE / 8 * 7;
+
 /// One, as a stretch.
 const STRETCH_ONE: u64 = 16;
 
@@ -71,6 +74,24 @@ pub enum Sample {
     Outrun(Duration),
     /// It says nothing: cancelled, throttled, a capability.
     Neutral,
+}
+
+/// Attempts at an upstream that have not ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// All of them.
+    pub all: u32,
+    /// Of those, the ones that were sent since it last came back. The others may hang for as long as they may take, and it has nothing to do any
+    /// more with most of them.
+    pub fresh: u32,
+}
+
+impl Load {
+    /// So many, all of them fresh.
+    #[must_use]
+    pub const fn of(count: u32) -> Self {
+        Self { all: count, fresh: count }
+    }
 }
 
 /// What is believed of one upstream for one method.
@@ -151,7 +172,8 @@ impl Board {
         let standing = Standing {
             health: Share::new(),
             relative: Share::new(),
-            in_flight: 0,
+            load: Load::default(),
+            since: Instant::ZERO,
             told: None,
             telling: Digest::default(),
         };
@@ -165,7 +187,8 @@ impl Board {
     pub fn started(&mut self, upstream: UpstreamIndex, method: MethodId, now: Instant) {
         let count = self.upstreams.len();
         if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
-            standing.in_flight += 1;
+            standing.load.all += 1;
+            standing.load.fresh += 1;
         }
         let Some(slot) = self.rows.get_mut(method.index()) else {
             return;
@@ -199,7 +222,11 @@ impl Board {
         let Some(cell) = row.cells.get_mut(upstream.as_usize()) else {
             return;
         };
-        standing.in_flight = standing.in_flight.saturating_sub(1);
+        standing.load.all = standing.load.all.saturating_sub(1);
+        if started < standing.since {
+            return;
+        }
+        standing.load.fresh = standing.load.fresh.saturating_sub(1);
         cell.in_flight = cell.in_flight.saturating_sub(1);
         cell.started_us = cell.started_us.wrapping_sub(started.as_micros());
         let believed_us = cell.latency.us();
@@ -246,6 +273,32 @@ impl Board {
             cell.low.see(&cell.latency, now);
         }
         row.mean.add(sample_us, now);
+    }
+
+    /// An upstream is back from an outage. Whatever was sent to it before may hang for long, and fail then; that is news of the past, and is not
+    /// waited for any more.
+    pub fn returned(&mut self, upstream: UpstreamIndex, now: Instant) {
+        if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
+            standing.since = now;
+            standing.load.fresh = 0;
+            standing.health.value = standing.health.value.max(RETURNED_HEALTH);
+        }
+        for row in self.rows.iter_mut().flatten() {
+            if let Some(cell) = row.cells.get_mut(upstream.as_usize()) {
+                (cell.in_flight, cell.started_us) = (0, 0);
+                cell.health.value = cell.health.value.max(RETURNED_HEALTH);
+                if cell.usual_us > 0 && cell.latency.us() > cell.usual_us {
+                    cell.latency = Mean::of(cell.usual_us, now);
+                }
+            }
+        }
+    }
+
+    /// When an upstream last came back; the base for never.
+    #[must_use]
+    pub fn returned_at(&self, upstream: UpstreamIndex) -> Instant {
+        let standing = self.upstreams.get(upstream.as_usize());
+        standing.map_or(Instant::ZERO, |standing| standing.since)
     }
 
     /// The time within which so many of a thousand recent answers of an upstream to a method came; of all upstreams, where fewer than twenty of
@@ -388,10 +441,9 @@ impl Board {
 
     /// Attempts to an upstream that have not ended.
     #[must_use]
-    pub fn in_flight(&self, upstream: UpstreamIndex) -> u32 {
-        self.upstreams
-            .get(upstream.as_usize())
-            .map_or(0, |standing| standing.in_flight)
+    pub fn load(&self, upstream: UpstreamIndex) -> Load {
+        let standing = self.upstreams.get(upstream.as_usize());
+        standing.map_or(Load::default(), |standing| standing.load)
     }
 
     /// An upstream's health and its relative latency over all methods, both in 1/65536.

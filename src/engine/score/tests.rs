@@ -143,7 +143,7 @@ fn cancelled_attempts_leave_no_trace() {
             .ended(A, M, bench.now, Sample::Neutral, bench.now);
     }
     assert_eq!(bench.estimate(A, M), before);
-    assert_eq!(bench.board.in_flight(A), 0);
+    assert_eq!(bench.board.load(A), Load::default());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn what_was_outrun_took_at_least_as_long_as_it_was_waited_for() {
     assert_eq!(after.latency_us, 90_000);
     assert_eq!(after.health, ONE);
     assert_eq!(after.usual_us / 1_000, 20, "no answer came since");
-    assert_eq!(bench.board.in_flight(A), 0);
+    assert_eq!(bench.board.load(A), Load::default());
     bench.answer(A, M, 90);
     assert_eq!(bench.estimate(A, M).usual_us / 1_000, 90);
 }

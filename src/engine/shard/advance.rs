@@ -29,6 +29,7 @@ impl Shard {
                 let fault = Fault::unsent(FaultClass::DeadlineExceeded, "cannot_finish");
                 self.emit(call, fault, now);
             }
+            Ok(choice) if self.waits_for_room(call, &choice, now) => {}
             Ok(choice) => {
                 self.dispatch_choice(call, &choice, Purpose::First, now);
                 self.arm(call, choice.least_bad.is_some(), now);
@@ -95,6 +96,7 @@ impl Shard {
             .is_some_and(|chain| chain.is_panicking(now));
         match self.choose(call, panicking, now) {
             Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
+            Ok(choice) if self.waits_for_room(call, &choice, now) => {}
             Ok(choice) => self.move_on(call, &choice, fault, now),
             Err(left_out)
                 if fault.class == FaultClass::RateLimited

@@ -375,11 +375,15 @@ impl Chain {
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Reported {
+        let usual = self.heads.usual_interval();
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Reported::default();
         };
         if self.chain_id.is_none_or(|wanted| wanted == seen) {
-            upstream.breakers.checked_well(now);
+            let changes = upstream.breakers.checked_well(now, usual);
+            for kind in breaker_notes(index, MethodGroup::Reads, changes).into_iter().flatten() {
+                note(kind);
+            }
             if upstream.quarantine.right_chain() {
                 note(NoteKind::Released { upstream: index });
                 if upstream.probation.begin(Ramp::Released, now) {
@@ -442,10 +446,14 @@ impl Chain {
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Reported {
+        let usual = self.heads.usual_interval();
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Reported::default();
         };
-        upstream.breakers.checked_well(now);
+        let changes = upstream.breakers.checked_well(now, usual);
+        for kind in breaker_notes(index, MethodGroup::Reads, changes).into_iter().flatten() {
+            note(kind);
+        }
         if self.is_foreign(index) {
             self.heads.unanswered(index, kind, false, now);
             return Reported::default();

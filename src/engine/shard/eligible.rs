@@ -118,7 +118,7 @@ impl Chain {
             && upstream.lessons.refuse(&self.wanted(call), now)
         {
             Some(LeftOutBy::Range)
-        } else if !upstream.limiter.has_room(self.board.in_flight(index), now) {
+        } else if !upstream.limiter.has_room(self.board.load(index), now) {
             Some(LeftOutBy::Saturated)
         } else {
             None

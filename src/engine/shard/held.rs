@@ -7,16 +7,21 @@
 use core::time::Duration;
 
 use crate::call::{Call, Phase};
-use crate::eligibility::{LeftOut, LeftOutBy};
+use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
 use crate::index::UpstreamSet;
 use crate::note::NoteKind;
 use crate::time::Instant;
 
 use super::Shard;
+use super::select::Choice;
 
 /// Whoever waits comes back so long after the first upstream does, and up to twice as long, so that not all do at once; twice as long for each
 /// attempt that was made.
 const STAGGER: Duration = Duration::from_millis(20);
+
+/// The longest that a call waits for room.
+const ROOM_WAIT: Duration = Duration::from_millis(150);
+const ROOM_STAGGER: Duration = Duration::from_millis(5);
 
 impl Shard {
     /// Lets the call wait, if those who throttle us come back while it is worth it: within the configured time, and with half of the call's own
@@ -58,6 +63,33 @@ impl Shard {
         true
     }
 
+    /// Lets the call wait until one of those that have enough attempts a second has room again, if that is soon.
+    pub(super) fn waits_for_room(&mut self, call: &mut Call, choice: &Choice, now: Instant) -> bool {
+        if choice.least_bad != Some(LeastBad::Saturated) || self.held_wait.is_zero() {
+            return false;
+        }
+        let Some(chain) = self.chain(call.request.chain) else {
+            return false;
+        };
+        let full = choice.left_out.by(LeftOutBy::Saturated);
+        let rooms = full.iter().filter_map(|index| {
+            chain.upstream(index)?.limiter.room_at(chain.board.load(index), now)
+        });
+        let Some(at) = rooms.min() else {
+            return false;
+        };
+        let end = if call.room_until == Instant::ZERO { now + ROOM_WAIT } else { call.room_until };
+        let until = at.max(now) + self.rng.stretched(ROOM_STAGGER, 300);
+        let left = call.deadline.saturating_duration_since(now);
+        if until > end || until > now + left / 2 {
+            return false;
+        }
+        call.room_until = end;
+        call.is_held = true;
+        call.phase = Phase::Backoff { until };
+        true
+    }
+
     /// When the first of these comes back. Whoever is not held any more has only its share out.
     fn returns(&self, call: &Call, held: UpstreamSet, now: Instant) -> Instant {
         let chain = self.chain(call.request.chain);
@@ -81,6 +113,7 @@ impl Shard {
             .is_some_and(|chain| chain.is_panicking(now));
         match self.choose(call, panicking, now) {
             Ok(choice) if self.is_hopeless(call, &choice, now) => self.give_up(call, now),
+            Ok(choice) if self.waits_for_room(call, &choice, now) => {}
             Ok(choice) => self.move_on(call, &choice, &fault, now),
             Err(left_out) if self.waits_for_held(call, &left_out, now) => {}
             Err(_) => self.give_up(call, now),

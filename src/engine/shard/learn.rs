@@ -104,7 +104,7 @@ impl Shard {
             return;
         };
         let stretch = chain.board.stretch(index, call.request.method);
-        let in_flight = chain.board.in_flight(index);
+        let in_flight = chain.board.load(index).fresh;
         let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
             return;
         };
@@ -116,7 +116,7 @@ impl Shard {
     pub(super) fn watch_throttle(&mut self, chain: ChainIndex, index: UpstreamIndex, now: Instant) {
         let state = self.chains.get_mut(chain.as_usize());
         let upstream = state.and_then(|state| state.upstreams.get_mut(index.as_usize()));
-        if let Some(found) = upstream.map(|upstream| upstream.limiter.throttled(now)) {
+        if let Some(found) = upstream.map(|upstream| upstream.limiter.throttled(now, &mut self.rng)) {
             self.limited(chain, index, found, now);
         }
     }

@@ -6,13 +6,13 @@ use crate::breaker::State;
 use crate::gossip::{Key, News};
 use crate::head::{Agreed, HeadKind};
 use crate::index::{ChainIndex, UpstreamIndex};
-use crate::method::MethodId;
+use crate::method::{MethodGroup, MethodId};
 use crate::note::NoteKind;
 use crate::quarantine::Cause;
 use crate::time::Instant;
 
 use super::Shard;
-use super::chain::Upstream;
+use super::chain::{Upstream, breaker_notes};
 
 impl Shard {
     /// The next fact for the other shards; poll until `None`. One fact a key waits at most, the newest: whoever polls
@@ -49,7 +49,7 @@ impl Shard {
                 behind,
                 at,
                 ..
-            } => self.hear_head(chain, upstream, kind, (number, behind), at),
+            } => self.hear_head(chain, upstream, kind, (number, behind), at, now),
             News::Agreed {
                 era,
                 newest,
@@ -166,6 +166,10 @@ impl Shard {
             .throttle
             .adopt(floor, until, now);
         self.hold_account(chain, upstream, now);
+        if began.is_some() && self.member(chain, upstream).is_some_and(|member| !member.limiter.knows_rate(now)) {
+            // What was too much was everybody's traffic together: of the limit each has the part that it used.
+            self.watch_throttle(chain, upstream, now);
+        }
         began.map(|until| NoteKind::HoldOffBegan { upstream, until })
     }
 
@@ -197,15 +201,18 @@ impl Shard {
         kind: HeadKind,
         said: (u64, u64),
         at: Instant,
+        now: Instant,
     ) -> Option<NoteKind> {
         let state = self.chains.get_mut(chain.as_usize())?;
+        let usual = state.heads.usual_interval();
         let crossed = state.heads.hear(upstream, kind, said, at);
         // It answered somebody: its probes may begin before their time.
-        state
-            .upstreams
-            .get_mut(upstream.as_usize())?
-            .breakers
-            .checked_well(at);
+        let member = state.upstreams.get_mut(upstream.as_usize())?;
+        let changes = member.breakers.checked_well(at, usual);
+        let turned = breaker_notes(upstream, MethodGroup::Reads, changes);
+        for kind in turned.into_iter().flatten() {
+            self.notes.push(now, chain, kind);
+        }
         crossed.map(|crossed| NoteKind::Lagging {
             upstream,
             lag_blocks: crossed.lag_blocks,

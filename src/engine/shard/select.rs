@@ -107,7 +107,8 @@ impl Chain {
     ) -> Option<(UpstreamSet, LeastBad)> {
         let full = left_out.by(LeftOutBy::Saturated);
         if !full.is_empty() {
-            return Some((full, LeastBad::Saturated));
+            let soonest = self.soonest_room(full, now).map(UpstreamSet::only);
+            return Some((soonest.unwrap_or(full), LeastBad::Saturated));
         }
         if !any {
             return None;
@@ -146,6 +147,18 @@ impl Chain {
                 let set = self.having(all, |index, _| self.admits_least_bad(index, now));
                 (!set.is_empty()).then_some((set, least_bad))
             })
+    }
+
+    /// Of those that have enough attempts a second, the one that has room first; `None` where not all are short of that.
+    fn soonest_room(&self, full: UpstreamSet, now: Instant) -> Option<UpstreamIndex> {
+        let mut soonest: Option<(Instant, UpstreamIndex)> = None;
+        for index in full.iter() {
+            let at = self.upstream(index)?.limiter.room_at(self.board.load(index), now)?;
+            if soonest.is_none_or(|(known, _)| at < known) {
+                soonest = Some((at, index));
+            }
+        }
+        soonest.map(|(_, index)| index)
     }
 
     pub(super) fn rank(
@@ -260,7 +273,7 @@ impl Chain {
             weight: upstream.config.weight,
             cost_us: estimate.cost_us,
             cold: estimate.cold,
-            in_flight: self.board.in_flight(index),
+            in_flight: self.board.load(index).fresh,
             silent_for_us: estimate.silent_for_us,
             promising: estimate.promising,
             probe_due: !is_plain && upstream.breakers.wants_probe(call.group, now),

@@ -157,6 +157,12 @@ impl Shard {
         let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) else {
             return;
         };
+        // Sent before the upstream came back, its failure is one of then.
+        let lesson = if attempt.started < chain.board.returned_at(index) {
+            &lesson.without_blame()
+        } else {
+            lesson
+        };
         chain
             .board
             .ended(index, method, attempt.started, lesson.sample, now);
@@ -167,7 +173,7 @@ impl Shard {
             chain.heads.works(index);
         }
         let is_plain = chain.plain.contains(index);
-        let in_flight = chain.board.in_flight(index);
+        let in_flight = chain.board.load(index).fresh;
         let Some(upstream) = chain.upstreams.get_mut(index.as_usize()) else {
             return;
         };
@@ -210,6 +216,9 @@ impl Shard {
         let held = upstream
             .throttle
             .finish(attempt.throttle, lesson.throttle, now, &mut self.rng);
+        if matches!(lesson.throttle, Answer::Throttled { .. }) {
+            upstream.limiter.refused(attempt.started);
+        }
         upstream.quarantine.leave(attempt.quarantined);
         let released = lesson.works && upstream.quarantine.answered();
         let served_again = lesson.works && upstream.bans.remove(method, now);
@@ -230,6 +239,9 @@ impl Shard {
         ];
         for kind in of_breakers.into_iter().chain(notes).flatten() {
             self.notes.push(now, at, kind);
+        }
+        if matches!(changes.whole, Some((_, State::Closed))) {
+            chain.board.returned(index, now);
         }
         chain.turned(index, now, &mut |kind| self.notes.push(now, at, kind));
         let opened = |change: Option<Change>| matches!(change, Some((_, State::Open)));
@@ -410,6 +422,18 @@ impl Lesson {
         heard: false,
         works: false,
     };
+
+    /// The same, but no failure.
+    const fn without_blame(self) -> Self {
+        match self.verdict {
+            Verdict::Failure(_) | Verdict::Unreachable => Self {
+                verdict: Verdict::Neutral,
+                sample: Sample::Neutral,
+                ..self
+            },
+            Verdict::Success | Verdict::Neutral => self,
+        }
+    }
 
     const fn answered(latency: Duration) -> Self {
         Self {

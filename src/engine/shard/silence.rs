@@ -51,11 +51,14 @@ impl Chain {
             .upstream(attempt.upstream)
             .map_or(now, |upstream| upstream.heard);
         let patience = patience(attempt.usual());
-        let over = heard.max(attempt.started) + patience;
+        let returned = self.board.returned_at(attempt.upstream);
+        let silent_since = if attempt.started < returned { returned } else { heard.max(attempt.started) };
+        let over = silent_since + patience;
         if over > now {
             return Err(over);
         }
-        let few = self.board.in_flight(attempt.upstream) < MIN_WAITING;
+        // Others that were sent later are answered, and this one is not: it never will be.
+        let few = attempt.started >= returned && self.board.load(attempt.upstream).fresh < MIN_WAITING;
         if few || !self.can_go_elsewhere(call, now) {
             return Err(now + patience);
         }

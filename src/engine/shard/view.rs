@@ -78,8 +78,8 @@ impl Shard {
         let reachable = state.reachable.contains(upstream);
         let late = state.heads.is_late(upstream, now);
         let admitted = state.admits(upstream, MethodGroup::Reads, now);
-        let in_flight = state.board.in_flight(upstream);
-        let saturated = !member.limiter.has_room(in_flight, now);
+        let load = state.board.load(upstream);
+        let saturated = !member.limiter.has_room(load, now);
         let shares = MethodGroup::ALL
             .into_iter()
             .map(|group| state.share(upstream, group, state.retry_permille));
@@ -104,7 +104,7 @@ impl Shard {
             late,
             reachable,
             drained: state.drained.contains(upstream),
-            in_flight,
+            in_flight: load.all,
             health_permille: permille(health),
             relative_latency_permille: permille(relative),
             eligible: reachable && !late && admitted,

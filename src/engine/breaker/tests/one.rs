@@ -271,7 +271,7 @@ fn an_attempt_sent_although_open_may_bring_it_back_but_not_keep_it_out() {
 #[test]
 fn a_check_beside_the_traffic_shortens_a_long_open_time_only() {
     let mut breaker = tripped_at(1);
-    breaker.checked_well(at(2));
+    breaker.checked_well(at(2), Duration::MAX);
     assert!(!breaker.admits(at(10)), "not before the first open time");
     assert!(breaker.admits(at(11)));
     assert_eq!(breaker.state(), State::Open, "it takes a probe to find out");
@@ -281,7 +281,7 @@ fn a_check_beside_the_traffic_shortens_a_long_open_time_only() {
     breaker.finish(probe, Verdict::Failure(100), until, &mut Rng::new(1));
     let long = breaker.open_until().unwrap();
     assert!(long >= until + Duration::from_secs(20));
-    breaker.checked_well(until + Duration::from_secs(12));
+    breaker.checked_well(until + Duration::from_secs(12), Duration::MAX);
     assert!(breaker.admits(until + Duration::from_secs(12)));
 }
 
