@@ -169,12 +169,10 @@ impl Heads {
         self.pace.block_time().or_else(told)
     }
 
-    /// How far apart questions to an upstream that answers are, about.
+    /// How far apart questions to an upstream that answers are at least.
     #[must_use]
-    pub fn usual_interval(&self) -> Duration {
-        let HeadConfig { min_interval, max_interval, .. } = self.config;
-        let each = self.block_time().unwrap_or(max_interval);
-        each.max(min_interval).min(max_interval)
+    pub const fn usual_interval(&self) -> Duration {
+        self.config.min_interval
     }
 
     /// Takes in an upstream's answer to a question for one of its heads.

@@ -57,6 +57,14 @@ impl Provider {
         Some(newest)
     }
 
+    /// How long what is asked now waits, since the upstream stands still.
+    fn stands_still(&self, now: Instant) -> Duration {
+        let phases = self.script().phases.iter();
+        let in_force = phases.filter(|phase| phase.only.is_none() && phase.from <= now && now < phase.until);
+        let waits = in_force.map(|phase| phase.standstill(now));
+        waits.max().unwrap_or_default()
+    }
+
     fn chain_said(&self, now: Instant, right: ChainId) -> ProbeResult {
         // A check is asked with no method of the menu; what concerns single methods passes it by.
         let mut phases = self.phases(now, MethodId::OTHER);
@@ -119,7 +127,9 @@ impl<D: Decider> World<'_, D> {
         match due {
             Some(HeadPoll { at, kind }) if at <= self.now => {
                 let latency = Duration::from_millis(5 + self.heads.below(80));
-                let answered = self.now + latency;
+                let provider = self.providers.get(usize::from(upstream));
+                let waits = provider.map_or(Duration::ZERO, |one| one.stands_still(self.now));
+                let answered = self.now + waits + latency;
                 self.queue.push(answered, Happening::Polled(upstream, kind));
             }
             Some(HeadPoll { at, .. }) => {
