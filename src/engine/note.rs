@@ -216,7 +216,8 @@ pub enum NoteKind {
         /// The time that was left.
         left: Duration,
     },
-    /// Everybody who could take the call throttles us: it waits for the first to come back. Once a call.
+    /// Everybody who could take the call throttles us, or has as many attempts a second as it was found to serve: it waits for the first to come back,
+    /// or for room. Once a call for either.
     Held {
         /// Which call.
         call: CallId,

@@ -306,6 +306,20 @@ impl Breakers {
         }
     }
 
+    /// Another shard's check found the upstream well at `at`, and one did so after a silence at `returned`.
+    pub fn heard_well(&mut self, at: Instant, returned: Instant) -> Changes {
+        Changes {
+            whole: self.whole.heard_well(at, returned),
+            group: self.of_mut(MethodGroup::Reads).heard_well(at, returned),
+        }
+    }
+
+    /// When a check last found the upstream well after a silence; the base for never.
+    #[must_use]
+    pub const fn returned(&self) -> Instant {
+        self.whole.returned()
+    }
+
     /// When the upstream last did its work; the base for never.
     #[must_use]
     pub const fn succeeded(&self) -> Instant {

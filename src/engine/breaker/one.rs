@@ -211,13 +211,22 @@ impl Breaker {
     /// A check found the upstream well; they are so far apart where all is well.
     pub(super) fn checked_well(&mut self, now: Instant, usual: Duration) -> Option<Change> {
         let silent = now.saturating_duration_since(self.well) >= usual.saturating_mul(SILENCE);
-        self.well = self.well.max(now);
-        if !silent {
+        self.heard_well(now, if silent { now } else { Instant::ZERO })
+    }
+
+    /// A check found it well at `at`, and one did so after a silence at `returned`.
+    pub(super) fn heard_well(&mut self, at: Instant, returned: Instant) -> Option<Change> {
+        self.well = self.well.max(at);
+        if returned <= self.returned {
             return None;
         }
-        self.returned = now;
+        self.returned = returned;
         // Probes that are still out were sent into the silence: others may go.
         (self.state == State::HalfOpen && self.probes_out > 0).then(|| self.turn(State::HalfOpen))
+    }
+
+    pub(super) const fn returned(&self) -> Instant {
+        self.returned
     }
 
     pub(super) fn adopt(

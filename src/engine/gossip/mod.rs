@@ -40,6 +40,8 @@ pub enum News {
         behind: u64,
         /// When it said so.
         at: Instant,
+        /// When it last said anything after a silence; the base for never. The latest counts.
+        returned: Instant,
     },
     /// What the upstreams' reports together say of a chain. Of one era the highest counts, and a later era replaces.
     Agreed {

@@ -106,16 +106,19 @@ fn news() -> impl Strategy<Value = News> {
             kind,
             number.clone(),
             0..30_u64,
-            time.clone()
+            (time.clone(), time.clone())
         )
-            .prop_map(|(upstream, kind, number, behind, at)| News::Head {
-                chain: CHAIN,
-                upstream,
-                kind,
-                number,
-                behind,
-                at
-            }),
+            .prop_map(
+                |(upstream, kind, number, behind, (at, returned))| News::Head {
+                    chain: CHAIN,
+                    upstream,
+                    kind,
+                    number,
+                    behind,
+                    at,
+                    returned
+                }
+            ),
         (0..3_u32, number.clone(), time.clone(), number, 0..3_u64).prop_map(
             |(era, newest, since, finalized, pace)| News::Agreed {
                 chain: CHAIN,
@@ -520,6 +523,7 @@ fn what_does_not_exist_is_ignored() {
                     number: 1,
                     behind: 0,
                     at: opened,
+                    returned: opened,
                 },
             ];
             for news in all {

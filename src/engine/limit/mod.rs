@@ -5,10 +5,17 @@
 //! this shard's share: each finds its own, as TCP's flows on one link do.
 //!
 //! **Attempts a second**, found by throttles. AIMD's argument (Chiu and Jain, *Analysis of the Increase and Decrease Algorithms*, 1989)
-//! with the growth of CUBIC (Ha, Rhee and Xu, 2008; RFC 9438), which stays near what was too much for most of the time: a second
-//! throttle within [`rate::AGAIN`] sets the rate to 85 % of what was served in the last second, and from then on it is w(t) = w₀ · (1 + 0.15 · ((t − K)/K)³),
-//! with K = 15 s: back at w₀ after a quarter of a minute, 15 % above it after half of one, five times after a whole one, and then it is
-//! forgotten. One throttle alone sets nothing: its hold-off is enough.
+//! with the growth of CUBIC (Ha, Rhee and Xu, 2008; RFC 9438), which stays near what was too much for most of the time: a throttle
+//! sets the rate to 90 % of w₀, what was served in the last second or in the best of the last twenty, and from then on it is
+//! w(t) = w₀ · (1 + 0.1 · ((t − K)/K)³): back at w₀ after K, a tenth above it after twice that, and if that was not too much either it is
+//! forgotten. K is 20 s to 30 s by chance, so that several upstreams' limits, and several shards' parts of one, are not tried at once. What is
+//! refused is not served, and does not count.
+//!
+//! A throttle that another shard tells of sets this one's part, too, where none is known yet: what was too much was everybody's traffic
+//! together, and each used its part of it. A throttle that was an accident costs a tenth for a moment.
+//!
+//! Where everybody has enough attempts a second a call waits for room, for a moment ([`ROOM_WAIT`]), and goes then to whoever has room first. Without
+//! that wait the limit of one, exceeded, is the hold-off of one, and its traffic the excess of the next.
 //!
 //! **Attempts at once**, found by latency, as TCP Vegas does (Brakmo and Peterson, 1995) and Netflix's *concurrency-limits* for
 //! services: answers that take four times what they took without load, with [`in_flight::WATCHED`] attempts and more in flight, are
@@ -22,13 +29,18 @@ pub mod rate;
 #[cfg(test)]
 mod tests;
 
+use core::time::Duration;
+
 use crate::config::LimiterConfig;
-use crate::score::Load;
 use crate::rng::Rng;
+use crate::score::Load;
 use crate::time::Instant;
 
 use in_flight::{InFlight, Moved};
 use rate::Rate;
+
+/// The longest that a call waits because everybody has enough attempts a second; then it is sent all the same.
+pub const ROOM_WAIT: Duration = Duration::from_millis(150);
 
 /// A limit that was found, as this shard's share of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,21 +5,20 @@ use core::time::Duration;
 use crate::rng::Rng;
 use crate::time::Instant;
 
-/// A second throttle within this time of the first is no accident.
-pub const AGAIN: Duration = Duration::from_secs(60);
 /// No rate is set below this, in thousandths of an attempt a second: one in five seconds.
 pub const MIN_RATE_MILLIS: u64 = 200;
 
 /// The rate falls to so much of what was served, per cent.
 const KEPT_PERCENT: u64 = 90;
 /// After this long it is back there.
-const PLATEAU_NS: u64 = 15_000_000_000;
+const PLATEAU_NS: u64 = 20_000_000_000;
 /// Up to this much, in per cent, is added to it at random, so that limits are not tried all at once.
-const JITTER_PERCENT: u32 = 100;
-/// After this long it is forgotten.
-const FORGOTTEN: u64 = 4;
+const JITTER_PERCENT: u32 = 50;
+/// After so many times that it is forgotten.
+const FORGOTTEN: u64 = 2;
 /// So much may be sent in one go: what a network gathers into one moment.
 const BURST_NS: u64 = 50_000_000;
+/// What was served in the best second counts for so many seconds.
 const BEST_FOR: u64 = 20;
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -29,7 +28,7 @@ pub(super) struct Rate {
     second: u64,
     here: u32,
     before: u32,
-    /// The most attempts in one second since a throttle was last looked at, and when that was.
+    /// The most attempts in a second since the last limit was set, and which second that was.
     best: u32,
     best_second: u64,
     /// What was served when it was too much, in thousandths a second; 0 for nothing found.
@@ -37,8 +36,6 @@ pub(super) struct Rate {
     /// Since when the rate grows, and when it is back.
     since: Instant,
     plateau_ns: u64,
-    /// The last throttle that began a hold-off; the base for none.
-    throttled: Instant,
     /// When the next attempt is due at the limit (GCRA: ITU-T I.371).
     due: Instant,
 }
@@ -54,7 +51,6 @@ impl Rate {
             too_much_millis: 0,
             since: Instant::ZERO,
             plateau_ns: PLATEAU_NS,
-            throttled: Instant::ZERO,
             due: Instant::ZERO,
         }
     }
@@ -76,7 +72,9 @@ impl Rate {
     /// When there is room for one more, if nothing is sent until then.
     pub(super) fn room_at(&self, now: Instant) -> Option<Instant> {
         let millis = self.limit_millis(now)?;
-        Some(Instant(self.due.0.saturating_sub(interval(millis).max(BURST_NS))))
+        Some(Instant(
+            self.due.0.saturating_sub(interval(millis).max(BURST_NS)),
+        ))
     }
 
     pub(super) fn started(&mut self, now: Instant) {
@@ -117,26 +115,23 @@ impl Rate {
     /// The limit that follows from a throttle, if one does.
     pub(super) fn throttled(&mut self, now: Instant, rng: &mut Rng) -> Option<u64> {
         let known = self.limit_millis(now);
-        let again = self.throttled > Instant::ZERO
-            && now.saturating_duration_since(self.throttled) <= AGAIN;
-        self.throttled = now;
-        let best = u64::from(core::mem::take(&mut self.best)) * 1_000;
-        let recent = now.0 / SECOND_NS <= self.best_second + BEST_FOR;
-        let served = self.served_millis(now).max(if recent { best } else { 0 });
+        let served = self.served_millis(now);
         // One step down a second: more throttles within it are the same news.
         let just_fell = known.is_some() && now.0 < self.since.0.saturating_add(SECOND_NS);
-        let _ = again;
         if served == 0 || just_fell {
             return None;
         }
+        self.best = 0;
         self.too_much_millis = known.map_or(served, |known| known.min(served));
         self.since = now;
-        self.plateau_ns = rng.stretched(Duration::from_nanos(PLATEAU_NS), JITTER_PERCENT).as_nanos() as u64;
+        self.plateau_ns = rng
+            .stretched(Duration::from_nanos(PLATEAU_NS), JITTER_PERCENT)
+            .as_nanos() as u64;
         self.due = now;
         self.limit_millis(now)
     }
 
-    /// Attempts in the last second but for the one that was throttled, in thousandths.
+    /// Attempts that were served in the last second, or in the best one of late, in thousandths. The last one alone may have been cut short by a hold-off.
     fn served_millis(&self, now: Instant) -> u64 {
         let into = now.0 % SECOND_NS;
         let (here, before) = match (now.0 / SECOND_NS).wrapping_sub(self.second) {
@@ -145,7 +140,10 @@ impl Rate {
             _ => (0, 0),
         };
         let rest = u64::from(before) * ((SECOND_NS - into) / 1_000_000);
-        u64::from(here) * 1_000 + rest
+        let last = u64::from(here) * 1_000 + rest;
+        let is_late = now.0 / SECOND_NS > self.best_second + BEST_FOR;
+        let best = if is_late { 0 } else { self.best };
+        last.max(u64::from(best) * 1_000)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
+use std::vec::Vec;
 
 use super::in_flight::{MIN_LIMIT, QUIET, WATCHED};
-use super::rate::{AGAIN, MIN_RATE_MILLIS};
+use super::rate::MIN_RATE_MILLIS;
 use super::*;
 
 fn ms(millis: u64) -> Instant {
@@ -30,69 +31,119 @@ fn rate(found: Found) -> Option<u64> {
     }
 }
 
+/// The last attempt is refused, and a hold-off begins.
+fn throttle(limiter: &mut Limiter, at_ms: u64) -> Option<u64> {
+    limiter.refused(ms(at_ms));
+    rate(limiter.throttled(ms(at_ms), &mut Rng::new(at_ms)))
+}
+
 #[test]
-fn one_throttle_sets_no_rate_and_a_second_soon_after_does() {
-    for (pause_ms, sets) in [(30_000, true), (70_000, false)] {
+fn a_throttle_sets_nine_tenths_of_what_was_served() {
+    let mut limiter = limiter();
+    send(&mut limiter, 0, 2_000, 100);
+    assert!(limiter.is_free(ms(2_000)) && limiter.has_room(Load::of(1_000), ms(2_000)));
+    assert!(!limiter.knows_rate(ms(2_000)));
+    limiter.started(ms(1_999));
+    let found = throttle(&mut limiter, 1_999).unwrap();
+    assert!(found.abs_diff(90_000) <= 100, "{found}");
+    assert!(limiter.knows_rate(ms(2_000)));
+    assert_eq!(limiter.max_rate_millis(ms(1_999)), Some(found));
+}
+
+#[test]
+fn the_best_second_of_late_counts_where_a_hold_off_cut_the_last_one_short() {
+    for (pause_ms, millis) in [(2_000, 90_000), (30_000, 9_000)] {
         let mut limiter = limiter();
-        send(&mut limiter, 0, 2_000, 100);
-        assert_eq!(rate(limiter.throttled(ms(2_000))), None);
-        assert!(limiter.is_free(ms(2_000)) && limiter.has_room(Load::of(1_000), ms(2_000)));
-        send(&mut limiter, pause_ms, 2_000, 100);
-        let found = rate(limiter.throttled(ms(pause_ms + 2_000)));
-        assert_eq!(found.is_some(), sets, "{pause_ms}");
-        assert_eq!(AGAIN, Duration::from_secs(60));
-        if let Some(millis) = found {
-            assert!((80_000..=85_000).contains(&millis), "{millis}");
-        }
+        send(&mut limiter, 0, 3_000, 100);
+        send(&mut limiter, 3_000 + pause_ms, 1_000, 10);
+        let found = throttle(&mut limiter, 3_999 + pause_ms);
+        // But for the one that was refused.
+        let found = found.unwrap();
+        assert!(found.abs_diff(millis) <= 1_000, "{pause_ms}: {found}");
     }
 }
 
 #[test]
-fn the_rate_grows_back_slowly_then_past_it_and_is_forgotten() {
+fn what_was_refused_was_not_served() {
     let mut limiter = limiter();
-    limiter.throttled(ms(1));
-    send(&mut limiter, 1_000, 2_000, 101);
-    let first = rate(limiter.throttled(ms(3_000))).unwrap();
-    let of_100 = |limiter: &Limiter, seconds: u64| {
-        let millis = limiter.max_rate_millis(ms(3_000 + seconds * 1_000))?;
-        Some(millis * 85 / first)
-    };
-    assert_eq!(of_100(&limiter, 0), Some(85));
-    for (seconds, percent) in [
-        (5, 95),
-        (10, 99),
-        (15, 100),
-        (20, 100),
-        (30, 115),
-        (45, 220),
-    ] {
-        let now = of_100(&limiter, seconds).unwrap();
-        assert!(now.abs_diff(percent) <= 2, "{seconds} s: {now}");
+    send(&mut limiter, 0, 1_000, 100);
+    for number in 0..50 {
+        limiter.started(ms(1_000 + number * 10));
+        limiter.refused(ms(1_000 + number * 10));
     }
-    assert!(of_100(&limiter, 59).is_some());
-    assert_eq!(of_100(&limiter, 60), None);
-    assert!(limiter.is_free(ms(63_000)));
+    for number in 50..100 {
+        limiter.refused(ms(number * 10));
+    }
+    limiter.started(ms(1_999));
+    let found = throttle(&mut limiter, 1_999).unwrap();
+    assert!(found <= 45_000, "{found}");
+}
+
+#[test]
+fn the_rate_grows_back_slowly_then_past_it_and_is_forgotten() {
+    let mut seen = Vec::new();
+    for seed in 0..50 {
+        let mut limiter = limiter();
+        send(&mut limiter, 1_000, 2_000, 100);
+        let found = rate(limiter.throttled(ms(2_999), &mut Rng::new(seed))).unwrap();
+        assert!(found.abs_diff(90_000) <= 100, "{found}");
+        let percent = |at_ms: u64| Some(limiter.max_rate_millis(ms(2_999 + at_ms))? / 1_000);
+        // It is forgotten after twice K.
+        let gone = (0..).step_by(100).find(|&at| percent(at).is_none());
+        let back = gone.unwrap() / 2;
+        assert!((20_000..=30_100).contains(&back), "{back}");
+        seen.push(back);
+        for (parts, expected) in [(1, 95), (2, 98), (4, 100), (6, 101), (7, 104)] {
+            let now = percent(back * parts / 4).unwrap();
+            assert!(now.abs_diff(expected) <= 2, "{parts}/4 of {back}: {now}");
+        }
+        assert!(limiter.is_free(ms(3_100 + back * 2)));
+    }
+    seen.sort_unstable();
+    assert!(seen[40] - seen[10] > 4_000, "not all are tried at once");
 }
 
 #[test]
 fn no_rate_is_set_from_nothing_and_none_below_the_least() {
     let mut limiter = limiter();
-    limiter.throttled(ms(1));
+    let mut rng = Rng::new(1);
     assert_eq!(
-        rate(limiter.throttled(ms(5_000))),
+        rate(limiter.throttled(ms(5_000), &mut rng)),
         None,
         "nothing was served"
     );
     limiter.started(ms(9_000));
     assert_eq!(
-        rate(limiter.throttled(ms(9_001))),
+        throttle(&mut limiter, 9_000),
         None,
         "nor here but what was refused"
     );
     limiter.started(ms(9_998));
     limiter.started(ms(9_999));
-    let low = rate(limiter.throttled(ms(10_500))).unwrap();
-    assert!((MIN_RATE_MILLIS..1_000).contains(&low), "{low}");
+    let low = throttle(&mut limiter, 9_999).unwrap();
+    assert!((MIN_RATE_MILLIS..=1_000).contains(&low), "{low}");
+}
+
+#[test]
+fn room_is_when_the_next_one_is_due_and_only_the_rate_says_so() {
+    let mut limiter = limiter();
+    send(&mut limiter, 0, 1_000, 100);
+    assert_eq!(limiter.room_at(Load::of(0), ms(1_000)), None);
+    rate(limiter.throttled(ms(999), &mut Rng::new(1))).unwrap();
+    let mut now = ms(1_000);
+    while limiter.has_room(Load::of(0), now) {
+        limiter.started(now);
+    }
+    let at = limiter.room_at(Load::of(0), now).unwrap();
+    assert!(now < at && at <= now + Duration::from_millis(12), "{at:?}");
+    assert!(!limiter.has_room(Load::of(0), Instant(at.0 - 1_000_000)));
+    now = at;
+    assert!(limiter.has_room(Load::of(0), now));
+    let full = Limiter::new(LimiterConfig {
+        max_in_flight: 1,
+        ..LimiterConfig::default()
+    });
+    assert_eq!(full.room_at(Load::of(1), now), None);
 }
 
 /// A provider that refuses more than `limit` in any second; how many it served and refused.
@@ -142,7 +193,7 @@ fn it_stays_below_the_limit_of_a_provider_and_uses_most_of_it() {
             }
             limiter.started(ms(now));
             if !provider.take(now) {
-                limiter.throttled(ms(now));
+                throttle(&mut limiter, now);
                 held_until = now + 1_000;
             }
         }
@@ -163,10 +214,8 @@ fn it_stays_below_the_limit_of_a_provider_and_uses_most_of_it() {
 #[test]
 fn below_the_limit_nothing_is_ever_held_back() {
     let mut limiter = limiter();
-    send(&mut limiter, 0, 1_000, 100);
-    limiter.throttled(ms(1_000));
     send(&mut limiter, 2_000, 1_000, 100);
-    limiter.throttled(ms(3_000));
+    throttle(&mut limiter, 2_999).unwrap();
     // Half of it from now on, evenly.
     for number in 0..3_000 {
         let now = ms(4_000 + number * 20);
@@ -195,8 +244,9 @@ fn switched_off_it_finds_nothing() {
     });
     assert!(!limiter.watches(1_000));
     send(&mut limiter, 0, 1_000, 100);
-    limiter.throttled(ms(1_000));
-    assert_eq!(limiter.throttled(ms(1_001)), Found::Nothing);
+    let mut rng = Rng::new(1);
+    assert_eq!(limiter.throttled(ms(1_000), &mut rng), Found::Nothing);
+    assert_eq!(limiter.throttled(ms(1_001), &mut rng), Found::Nothing);
     assert!(limiter.is_free(ms(1_001)));
 }
 

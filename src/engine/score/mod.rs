@@ -90,7 +90,10 @@ impl Load {
     /// So many, all of them fresh.
     #[must_use]
     pub const fn of(count: u32) -> Self {
-        Self { all: count, fresh: count }
+        Self {
+            all: count,
+            fresh: count,
+        }
     }
 }
 

@@ -363,3 +363,40 @@ fn what_does_not_exist_is_ignored() {
     bench.answer(A, MethodId::OTHER, 5);
     assert_eq!(bench.latency_ms(A, MethodId::OTHER), 5);
 }
+
+#[test]
+fn who_is_back_is_what_it_was_and_nobody_waits_for_what_it_was_sent_before() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.answer(A, M, 20);
+    }
+    // An outage: some fail after four seconds, some hang for good.
+    let sent = bench.now;
+    for _ in 0..10 {
+        bench.board.started(A, M, sent);
+    }
+    for _ in 0..10 {
+        let waited = Some(Duration::from_secs(4));
+        bench.end(A, M, 4_000, Sample::Failed(100, waited));
+    }
+    let out = bench.estimate(A, M);
+    assert!(out.latency_us > 1_000_000 && out.health < ONE / 2);
+    bench.board.returned(A, bench.now);
+    let back = bench.estimate(A, M);
+    assert_eq!(back.latency_us / 1_000, 20);
+    assert!(back.health >= RETURNED_HEALTH && back.health < ONE);
+    assert_eq!(bench.board.load(A), Load { all: 10, fresh: 0 });
+    // What they end with is of the past.
+    bench.wait(60_000);
+    assert_eq!(bench.estimate(A, M).latency_us / 1_000, 20);
+    for _ in 0..10 {
+        let sample = Sample::Failed(100, Some(Duration::from_secs(100)));
+        bench.board.ended(A, M, sent, sample, bench.now);
+    }
+    assert_eq!(bench.estimate(A, M).latency_us / 1_000, 20);
+    assert_eq!(bench.board.load(A), Load::default());
+    // An upstream that was fast all the while is none the slower.
+    bench.answer(B, M, 10);
+    bench.board.returned(B, bench.now);
+    assert_eq!(bench.latency_ms(B, M), 10);
+}

@@ -381,7 +381,10 @@ impl Chain {
         };
         if self.chain_id.is_none_or(|wanted| wanted == seen) {
             let changes = upstream.breakers.checked_well(now, usual);
-            for kind in breaker_notes(index, MethodGroup::Reads, changes).into_iter().flatten() {
+            for kind in breaker_notes(index, MethodGroup::Reads, changes)
+                .into_iter()
+                .flatten()
+            {
                 note(kind);
             }
             if upstream.quarantine.right_chain() {
@@ -451,7 +454,10 @@ impl Chain {
             return Reported::default();
         };
         let changes = upstream.breakers.checked_well(now, usual);
-        for kind in breaker_notes(index, MethodGroup::Reads, changes).into_iter().flatten() {
+        for kind in breaker_notes(index, MethodGroup::Reads, changes)
+            .into_iter()
+            .flatten()
+        {
             note(kind);
         }
         if self.is_foreign(index) {

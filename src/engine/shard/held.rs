@@ -1,5 +1,6 @@
 //! When everybody who could take a call throttles us, or is just coming back and has its share: the call waits for the first of them, if that
-//! is soon enough. It never shortens a hold-off; the others' limits and the client's time say how long is soon.
+//! is soon enough. It never shortens a hold-off; the others' limits and the client's time say how long is soon. And where everybody has as many
+//! attempts a second as it was found to serve, the call waits a moment for room.
 //!
 //! Most limits are per second. When all providers are held at once, the first is back within a second, and an error would have told the client to
 //! come again when we could have done so ourselves. An hour's ban is told at once.
@@ -9,6 +10,7 @@ use core::time::Duration;
 use crate::call::{Call, Phase};
 use crate::eligibility::{LeastBad, LeftOut, LeftOutBy};
 use crate::index::UpstreamSet;
+use crate::limit::ROOM_WAIT;
 use crate::note::NoteKind;
 use crate::time::Instant;
 
@@ -19,8 +21,7 @@ use super::select::Choice;
 /// attempt that was made.
 const STAGGER: Duration = Duration::from_millis(20);
 
-/// The longest that a call waits for room.
-const ROOM_WAIT: Duration = Duration::from_millis(150);
+/// Whoever waits for room looks again so long after there should be some, and up to four times as long.
 const ROOM_STAGGER: Duration = Duration::from_millis(5);
 
 impl Shard {
@@ -64,7 +65,12 @@ impl Shard {
     }
 
     /// Lets the call wait until one of those that have enough attempts a second has room again, if that is soon.
-    pub(super) fn waits_for_room(&mut self, call: &mut Call, choice: &Choice, now: Instant) -> bool {
+    pub(super) fn waits_for_room(
+        &mut self,
+        call: &mut Call,
+        choice: &Choice,
+        now: Instant,
+    ) -> bool {
         if choice.least_bad != Some(LeastBad::Saturated) || self.held_wait.is_zero() {
             return false;
         }
@@ -73,12 +79,20 @@ impl Shard {
         };
         let full = choice.left_out.by(LeftOutBy::Saturated);
         let rooms = full.iter().filter_map(|index| {
-            chain.upstream(index)?.limiter.room_at(chain.board.load(index), now)
+            chain
+                .upstream(index)?
+                .limiter
+                .room_at(chain.board.load(index), now)
         });
         let Some(at) = rooms.min() else {
             return false;
         };
-        let end = if call.room_until == Instant::ZERO { now + ROOM_WAIT } else { call.room_until };
+        let is_first = call.room_until == Instant::ZERO;
+        let end = if is_first {
+            now + ROOM_WAIT
+        } else {
+            call.room_until
+        };
         let until = at.max(now) + self.rng.stretched(ROOM_STAGGER, 300);
         let left = call.deadline.saturating_duration_since(now);
         if until > end || until > now + left / 2 {
@@ -87,6 +101,13 @@ impl Shard {
         call.room_until = end;
         call.is_held = true;
         call.phase = Phase::Backoff { until };
+        if is_first {
+            let kind = NoteKind::Held {
+                call: call.id,
+                until,
+            };
+            self.note(now, call.request.chain, kind);
+        }
         true
     }
 

@@ -116,7 +116,8 @@ impl Shard {
     pub(super) fn watch_throttle(&mut self, chain: ChainIndex, index: UpstreamIndex, now: Instant) {
         let state = self.chains.get_mut(chain.as_usize());
         let upstream = state.and_then(|state| state.upstreams.get_mut(index.as_usize()));
-        if let Some(found) = upstream.map(|upstream| upstream.limiter.throttled(now, &mut self.rng)) {
+        if let Some(found) = upstream.map(|upstream| upstream.limiter.throttled(now, &mut self.rng))
+        {
             self.limited(chain, index, found, now);
         }
     }

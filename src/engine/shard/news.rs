@@ -48,8 +48,12 @@ impl Shard {
                 number,
                 behind,
                 at,
+                returned,
                 ..
-            } => self.hear_head(chain, upstream, kind, (number, behind), at, now),
+            } => {
+                self.hear_well(chain, upstream, (at, returned), now);
+                self.hear_head(chain, upstream, kind, (number, behind), at)
+            }
             News::Agreed {
                 era,
                 newest,
@@ -166,7 +170,11 @@ impl Shard {
             .throttle
             .adopt(floor, until, now);
         self.hold_account(chain, upstream, now);
-        if began.is_some() && self.member(chain, upstream).is_some_and(|member| !member.limiter.knows_rate(now)) {
+        if began.is_some()
+            && self
+                .member(chain, upstream)
+                .is_some_and(|member| !member.limiter.knows_rate(now))
+        {
             // What was too much was everybody's traffic together: of the limit each has the part that it used.
             self.watch_throttle(chain, upstream, now);
         }
@@ -194,6 +202,24 @@ impl Shard {
         })
     }
 
+    /// It answered somebody: its probes may begin before their time.
+    fn hear_well(
+        &mut self,
+        chain: ChainIndex,
+        upstream: UpstreamIndex,
+        (at, returned): (Instant, Instant),
+        now: Instant,
+    ) {
+        let Some(member) = self.member(chain, upstream) else {
+            return;
+        };
+        let changes = member.breakers.heard_well(at, returned);
+        let turned = breaker_notes(upstream, MethodGroup::Reads, changes);
+        for kind in turned.into_iter().flatten() {
+            self.notes.push(now, chain, kind);
+        }
+    }
+
     fn hear_head(
         &mut self,
         chain: ChainIndex,
@@ -201,18 +227,9 @@ impl Shard {
         kind: HeadKind,
         said: (u64, u64),
         at: Instant,
-        now: Instant,
     ) -> Option<NoteKind> {
         let state = self.chains.get_mut(chain.as_usize())?;
-        let usual = state.heads.usual_interval();
         let crossed = state.heads.hear(upstream, kind, said, at);
-        // It answered somebody: its probes may begin before their time.
-        let member = state.upstreams.get_mut(upstream.as_usize())?;
-        let changes = member.breakers.checked_well(at, usual);
-        let turned = breaker_notes(upstream, MethodGroup::Reads, changes);
-        for kind in turned.into_iter().flatten() {
-            self.notes.push(now, chain, kind);
-        }
         crossed.map(|crossed| NoteKind::Lagging {
             upstream,
             lag_blocks: crossed.lag_blocks,
@@ -245,7 +262,8 @@ impl Shard {
                 })
             }
             Key::Head(chain, upstream, kind) => {
-                let (number, behind, at) = self.chain(chain)?.heads.reported(upstream, kind)?;
+                let state = self.chain(chain)?;
+                let (number, behind, at) = state.heads.reported(upstream, kind)?;
                 Some(News::Head {
                     chain,
                     upstream,
@@ -253,6 +271,7 @@ impl Shard {
                     number,
                     behind,
                     at,
+                    returned: state.upstream(upstream)?.breakers.returned(),
                 })
             }
             Key::Breaker(chain, upstream, group) => {

@@ -153,7 +153,10 @@ impl Chain {
     fn soonest_room(&self, full: UpstreamSet, now: Instant) -> Option<UpstreamIndex> {
         let mut soonest: Option<(Instant, UpstreamIndex)> = None;
         for index in full.iter() {
-            let at = self.upstream(index)?.limiter.room_at(self.board.load(index), now)?;
+            let at = self
+                .upstream(index)?
+                .limiter
+                .room_at(self.board.load(index), now)?;
             if soonest.is_none_or(|(known, _)| at < known) {
                 soonest = Some((at, index));
             }

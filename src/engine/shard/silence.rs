@@ -52,13 +52,18 @@ impl Chain {
             .map_or(now, |upstream| upstream.heard);
         let patience = patience(attempt.usual());
         let returned = self.board.returned_at(attempt.upstream);
-        let silent_since = if attempt.started < returned { returned } else { heard.max(attempt.started) };
+        let silent_since = if attempt.started < returned {
+            returned
+        } else {
+            heard.max(attempt.started)
+        };
         let over = silent_since + patience;
         if over > now {
             return Err(over);
         }
         // Others that were sent later are answered, and this one is not: it never will be.
-        let few = attempt.started >= returned && self.board.load(attempt.upstream).fresh < MIN_WAITING;
+        let few =
+            attempt.started >= returned && self.board.load(attempt.upstream).fresh < MIN_WAITING;
         if few || !self.can_go_elsewhere(call, now) {
             return Err(now + patience);
         }

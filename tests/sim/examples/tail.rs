@@ -33,20 +33,42 @@ fn main() {
     sorted.sort_unstable();
     let p99 = sorted[sorted.len() * 99 / 100];
     let over = sorted.iter().filter(|us| **us > bound).count();
-    println!("bound {bound} us, p99 {p99} us, {over} of {} beyond the bound; avoidable {} bad {:?}; attempts {} hedges {} denied {}", sorted.len(), report.avoidable, report.bad, report.attempts, report.hedges, report.hedges_denied);
+    println!(
+        "bound {bound} us, p99 {p99} us, {over} of {} beyond the bound; avoidable {} bad {:?}; attempts {} hedges {} denied {}",
+        sorted.len(),
+        report.avoidable,
+        report.bad,
+        report.attempts,
+        report.hedges,
+        report.hedges_denied
+    );
     let mut moments = report.moments.iter().peekable();
     for (at, second) in report.seconds.iter().enumerate() {
         let from = second.first_latency;
-        let until = report.seconds.get(at + 1).map_or(report.latencies_us.len(), |next| next.first_latency);
+        let until = report
+            .seconds
+            .get(at + 1)
+            .map_or(report.latencies_us.len(), |next| next.first_latency);
         let mut latencies = report.latencies_us[from..until].to_vec();
         latencies.sort_unstable();
         let late = latencies.iter().filter(|us| **us > bound).count();
         let half = latencies.get(latencies.len() / 2).copied().unwrap_or(0);
         let max = latencies.last().copied().unwrap_or(0);
         let mut happened = String::new();
-        while let Some(moment) = moments.next_if(|moment| (moment.at.0 / 1_000_000_000) as usize <= at) {
-            happened += &format!(" [{:.2} s{} u{} {:?}]", moment.at.0 as f64 / 1e9, moment.shard, moment.upstream.0, moment.what);
+        while let Some(moment) =
+            moments.next_if(|moment| (moment.at.0 / 1_000_000_000) as usize <= at)
+        {
+            happened += &format!(
+                " [{:.2} s{} u{} {:?}]",
+                moment.at.0 as f64 / 1e9,
+                moment.shard,
+                moment.upstream.0,
+                moment.what
+            );
         }
-        println!("{at:3} calls {:4} bad {:3} late {late:4} p50 {half:7} max {max:8} {:?}{happened}", second.calls, second.bad, second.attempts);
+        println!(
+            "{at:3} calls {:4} bad {:3} late {late:4} p50 {half:7} max {max:8} {:?}{happened}",
+            second.calls, second.bad, second.attempts
+        );
     }
 }

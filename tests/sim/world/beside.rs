@@ -60,7 +60,8 @@ impl Provider {
     /// How long what is asked now waits, since the upstream stands still.
     fn stands_still(&self, now: Instant) -> Duration {
         let phases = self.script().phases.iter();
-        let in_force = phases.filter(|phase| phase.only.is_none() && phase.from <= now && now < phase.until);
+        let in_force =
+            phases.filter(|phase| phase.only.is_none() && phase.from <= now && now < phase.until);
         let waits = in_force.map(|phase| phase.standstill(now));
         waits.max().unwrap_or_default()
     }

@@ -282,3 +282,27 @@ fn a_check_beside_the_traffic_speaks_for_reads_and_the_whole() {
         assert_eq!(pair.breakers.admits(group, soon), speaks, "{group:?}");
     }
 }
+
+#[test]
+fn what_was_sent_while_the_whole_was_out_trips_no_group_when_it_is_back() {
+    let mut pair = Pair::new();
+    pair.hit(Reads, Verdict::Unreachable, at(1));
+    for _ in 0..4 {
+        pair.hit(Reads, Verdict::Unreachable, at(1));
+    }
+    assert_eq!(pair.breakers.whole(), State::Open);
+    let sent: std::vec::Vec<_> = (0..40)
+        .map(|_| pair.breakers.admit(Reads, at(2)).0)
+        .collect();
+    let until = pair.breakers.open_until(Reads).unwrap();
+    pair.serve(Reads, 5, until);
+    assert!(pair.breakers.are_closed());
+    for permit in sent {
+        let now = until + Duration::from_secs(1);
+        let late = pair
+            .breakers
+            .finish(permit, Reads, Verdict::Failure(100), now, &mut pair.rng);
+        assert!(!late.any());
+    }
+    assert!(pair.breakers.are_closed());
+}

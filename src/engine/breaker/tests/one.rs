@@ -285,6 +285,59 @@ fn a_check_beside_the_traffic_shortens_a_long_open_time_only() {
     assert!(breaker.admits(until + Duration::from_secs(12)));
 }
 
+const USUAL: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_check_after_a_silence_is_news_of_a_return_and_is_followed_at_once() {
+    // Checks came all the time: what failed was something else.
+    let mut breaker = tripped_at(10);
+    for second in 1..20 {
+        breaker.checked_well(at(second), USUAL);
+        assert!(second >= 20 || !breaker.admits(at(second.max(11).min(19))));
+    }
+    // The last of them came before it opened, and the next one long after: it is back.
+    let mut breaker = tripped_at(10);
+    breaker.checked_well(at(9), USUAL);
+    let until = breaker.open_until().unwrap();
+    let (probe, _) = breaker.admit(until);
+    breaker.finish(probe, Verdict::Failure(100), until, &mut Rng::new(1));
+    assert!(breaker.open_until().unwrap() >= until + Duration::from_secs(20));
+    let back = until + Duration::from_millis(200);
+    breaker.checked_well(back, USUAL);
+    assert!(!breaker.admits(back), "not within a second of its opening");
+    assert!(breaker.admits(until + Duration::from_secs(1)));
+    // A failed probe later is newer news.
+    let now = until + Duration::from_secs(1);
+    let (probe, _) = breaker.admit(now);
+    breaker.finish(probe, Verdict::Failure(100), now, &mut Rng::new(1));
+    assert!(!breaker.admits(now + Duration::from_secs(9)));
+}
+
+#[test]
+fn probes_that_were_sent_into_the_silence_make_room_when_it_is_over() {
+    let mut breaker = tripped_at(1);
+    breaker.checked_well(at(1), USUAL);
+    let until = breaker.open_until().unwrap();
+    let lost: std::vec::Vec<_> =
+        core::iter::from_fn(|| breaker.admits(until).then(|| breaker.admit(until).0))
+            .take(10)
+            .collect();
+    assert!(!breaker.admits(until), "{} are out", lost.len());
+    let back = until + Duration::from_secs(4);
+    let anew = breaker.checked_well(back, USUAL);
+    assert_eq!(anew, Some((State::HalfOpen, State::HalfOpen)));
+    assert!(breaker.admits(back));
+    for _ in 0..lost.len() {
+        hit(&mut breaker, Verdict::Success, back);
+    }
+    assert_eq!(breaker.state(), State::Closed);
+    for probe in lost {
+        let late = breaker.finish(probe, Verdict::Failure(100), back, &mut Rng::new(1));
+        assert_eq!(late, None);
+    }
+    assert_eq!(breaker.state(), State::Closed);
+}
+
 #[test]
 fn limits_of_one_work() {
     let mut breaker = Breaker::new(BreakerConfig {

@@ -119,15 +119,40 @@ fn who_insists_on_nonsense_is_not_believed_while_another_says_otherwise() {
 fn one_that_answers_calls_again_is_soon_asked_again() {
     let mut heads = running(1);
     for kind in [HeadKind::Safe, HeadKind::Finalized] {
-        heads.unanswered(A, kind, true, secs(20));
+        heads.unanswered(A, kind, true, secs(400));
     }
-    for at in 0..10 {
-        heads.unanswered(A, HeadKind::Newest, false, secs(20 + at));
+    for at in [20, 500] {
+        heads.unanswered(A, HeadKind::Newest, false, secs(at));
     }
     let later = |heads: &Heads| heads.next_poll(A).map(|poll| poll.at);
-    assert!(later(&heads) > Some(secs(60)));
+    assert_eq!(later(&heads), Some(secs(530)));
     heads.works(A);
-    assert!(later(&heads) < Some(secs(45)));
+    assert!(later(&heads) < Some(secs(515)));
+}
+
+#[test]
+fn a_silent_one_is_asked_after_a_part_of_the_time_that_it_has_been_silent() {
+    let mut heads = running(1);
+    for kind in [HeadKind::Safe, HeadKind::Finalized] {
+        heads.unanswered(A, kind, true, secs(20));
+    }
+    let (mut at, mut asked, mut longest) = (secs(20), 0, Duration::ZERO);
+    while at < secs(20 + 3_600) {
+        for kind in [HeadKind::Safe, HeadKind::Finalized] {
+            heads.unanswered(A, kind, true, at);
+        }
+        heads.unanswered(A, HeadKind::Newest, false, at);
+        asked += 1;
+        let next = heads.next_poll(A).unwrap().at;
+        let pause = next.saturating_duration_since(at);
+        let out = at.saturating_duration_since(secs(20));
+        let least = Duration::from_secs(1);
+        assert!(pause <= (out / 16).max(least), "{pause:?} after {out:?}");
+        assert!(pause >= longest && pause <= super::MAX_BACK_OFF);
+        (at, longest) = (next, pause);
+    }
+    assert_eq!(longest, super::MAX_BACK_OFF);
+    assert!(asked < 160, "{asked} questions in an hour");
 }
 
 #[test]
@@ -493,16 +518,17 @@ fn questions_come_once_a_block_after_it_is_due_and_back_off_when_they_fail() {
     let again = poll(&heads).at.saturating_duration_since(due.at);
     assert_eq!(again, Duration::from_millis(125));
     heads.unanswered(A, HeadKind::Newest, false, secs(12));
-    assert_eq!(poll(&heads).at, secs(14));
-    for _ in 0..20 {
-        heads.unanswered(A, HeadKind::Newest, false, secs(13));
-    }
+    assert_eq!(poll(&heads).at, secs(13));
+    heads.unanswered(A, HeadKind::Newest, false, secs(29));
     assert_eq!(poll(&heads).kind, HeadKind::Finalized);
     assert_eq!(poll(&heads).at, secs(30));
-    heads.unanswered(A, HeadKind::Finalized, false, secs(14));
+    heads.unanswered(A, HeadKind::Finalized, false, secs(30));
     assert_eq!(
         (poll(&heads).kind, poll(&heads).at),
-        (HeadKind::Newest, secs(73))
+        (
+            HeadKind::Newest,
+            secs(29) + Duration::from_micros(1_062_500)
+        )
     );
     heads.newest(A, 1_010, secs(74));
     heads.finalized(A, 901, secs(600 - 30));

@@ -12,6 +12,7 @@ mod overload;
 mod races;
 mod recovery;
 mod regions;
+mod returns;
 mod shares;
 mod silence;
 mod spending;
