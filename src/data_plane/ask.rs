@@ -203,6 +203,7 @@ impl<'q> Ask<'q> {
         let mut settled = live.drive(first, budget, streaming).await;
         self.meter.upstream = live.last_upstream();
         self.meter.attempts = live.attempts();
+        self.meter.selection = live.selection();
         self.count_hedge(live);
         if self.question.entry.writes() {
             self.worker.wrote(self.question.route.chain);

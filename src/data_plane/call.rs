@@ -9,10 +9,12 @@ use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, UpstreamIndex};
 use engine::method::Effect;
+use engine::note::Note;
 use telemetry::{AttemptOutcome, AttemptRecord};
 
 use super::asked::Question;
 use super::attempt::{Begun, Dispatch, Streaming};
+use super::explain;
 use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
@@ -85,6 +87,8 @@ pub struct LiveCall<'q> {
     hedge_won: bool,
     /// Bytes of an answer have gone to the client.
     committed: bool,
+    /// How its upstreams were chosen; kept only where answers are explained.
+    selections: Vec<Note>,
 }
 
 /// Attempts of one call that are out at once: its own, and a hedge or the others of a race.
@@ -165,6 +169,7 @@ impl<'q> LiveCall<'q> {
             hedges: 0,
             hedge_won: false,
             committed: false,
+            selections: Vec::new(),
         }
     }
 
@@ -188,6 +193,11 @@ impl<'q> LiveCall<'q> {
         self.last_upstream
     }
 
+    /// How that upstream was chosen, or why none could be; only where answers are explained.
+    pub fn selection(&self) -> Option<Box<Note>> {
+        explain::explained(&self.selections, self.last_upstream)
+    }
+
     /// Drives the call to its end, from `first` if that has been asked of the engine already.
     pub async fn drive(
         &mut self,
@@ -205,6 +215,7 @@ impl<'q> LiveCall<'q> {
                 Next::Settled(settled) => return self.verified(settled).await,
                 Next::Dispatch(dispatch) => {
                     if let Some(begun) = self.race(dispatch, budget, streaming).await {
+                        self.last_upstream = Some(begun.out.dispatch.upstream);
                         return Settled::Long(begun);
                     }
                 }
@@ -418,9 +429,13 @@ impl<'q> LiveCall<'q> {
         self.take_notes();
     }
 
-    pub(super) fn take_notes(&self) {
-        self.worker.take_notes(|note| {
-            observe::selection(&self.worker, self.question, self.attempts + 1, note);
+    pub(super) fn take_notes(&mut self) {
+        let (worker, selections) = (&self.worker, &mut self.selections);
+        worker.take_notes(|note| {
+            observe::selection(worker, self.question, self.attempts + 1, note);
+            if worker.epoch.config.server.explain {
+                selections.push(*note);
+            }
         });
     }
 

@@ -22,3 +22,5 @@ pub mod config {}
 pub mod metrics {}
 #[doc = include_str!("events.md")]
 pub mod events {}
+#[doc = include_str!("explanations.md")]
+pub mod explanations {}
