@@ -44,10 +44,30 @@ pub enum Settled {
         outcome_unknown: bool,
         /// A node's own words about it, which may be relayed where the fault's rule allows.
         words: Option<Answer>,
+        /// For those who share it: the selection that the headers of the call itself explain.
+        selection: Option<Box<Note>>,
     },
 }
 
 impl Settled {
+    /// An error of ours of which there is no more to say.
+    pub const fn failed(fault: Fault) -> Self {
+        Self::Error {
+            fault,
+            outcome_unknown: false,
+            words: None,
+            selection: None,
+        }
+    }
+
+    /// What an error says to those who share it about the choice that was made.
+    pub fn selection(&self) -> Option<Box<Note>> {
+        match self {
+            Self::Error { selection, .. } => selection.clone(),
+            Self::Answer { .. } | Self::Long(_) => None,
+        }
+    }
+
     /// The length of its result; 0 where it has none.
     pub fn result_bytes(&self) -> usize {
         match self {
@@ -452,11 +472,7 @@ impl<'q> LiveCall<'q> {
                     }
                 }
                 // A class whose answer the engine would relay, said by a status without a body.
-                None => Settled::Error {
-                    fault: fault.unwrap_or_else(broken_fault),
-                    outcome_unknown: false,
-                    words: None,
-                },
+                None => Settled::failed(fault.unwrap_or_else(broken_fault)),
             },
             Outcome::Emit {
                 fault,
@@ -468,12 +484,9 @@ impl<'q> LiveCall<'q> {
                 words: attempt
                     .and_then(|attempt| self.take_kept(attempt))
                     .map(|kept| kept.answer),
+                selection: self.selection(),
             },
-            Outcome::Abort { fault } => Settled::Error {
-                fault,
-                outcome_unknown: false,
-                words: None,
-            },
+            Outcome::Abort { fault } => Settled::failed(fault),
         }
     }
 
@@ -548,9 +561,5 @@ pub(super) const fn broken_fault() -> Fault {
 }
 
 const fn broken_promise() -> Settled {
-    Settled::Error {
-        fault: broken_fault(),
-        outcome_unknown: false,
-        words: None,
-    }
+    Settled::failed(broken_fault())
 }

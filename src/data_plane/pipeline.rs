@@ -266,6 +266,7 @@ pub fn write_settled(
             fault,
             outcome_unknown,
             words,
+            selection: _,
         } => write_fault(
             worker,
             out,

@@ -1,7 +1,9 @@
 //! The explanation headers: how an upstream was chosen, and why each of the others was left out, in the situations that leave them out. The
 //! labels are those of metrics and events.
 
-use crate::harness::{Proxy, Response, Setup, balance_call, call, ok, provider, until, usable};
+use crate::harness::{
+    Client, Proxy, Response, Setup, balance_call, call, ok, provider, send_all, until, usable,
+};
 use perf::provider::{Fault, Handle, Rule};
 
 const METHOD: &str = "eth_getBalance";
@@ -166,6 +168,34 @@ fn an_error_of_ours_says_who_was_left_out_and_why() {
     );
     let counted = excluded(&proxy, "b", "hold_off");
     assert!(counted >= 1.0, "{counted}");
+}
+
+#[test]
+fn whoever_shares_an_error_is_told_of_the_choice_that_led_to_it() {
+    let only = provider();
+    let proxy = Setup::default()
+        .server("explain: true")
+        .upstream("only", &only.url(), "timeout: 500ms")
+        .start();
+    usable(&proxy, 1);
+    let fired = only.inject(Rule::always(Fault::Hang).for_method(METHOD));
+    let same = |id| call(id, METHOD, "[\"0xaa\", \"latest\"]");
+    let mut clients = send_all(&proxy, [same(1), same(2)]);
+    let responses: Vec<_> = clients.iter_mut().map(Client::response).collect();
+    assert!(only.hits(fired) >= 1);
+    let [led, shared] = responses.as_slice() else {
+        panic!("two were asked");
+    };
+    assert_eq!(shared.header("x-livechain-cache"), Some("shared"));
+    assert_eq!(shared.header("x-livechain-attempts"), Some("0"));
+    for response in [led, shared] {
+        assert!(response.json()["error"].is_object(), "{response}");
+        assert_eq!(
+            choice(response),
+            ["only;strategy=priority", "only", ""],
+            "{response}"
+        );
+    }
 }
 
 #[test]
