@@ -2,7 +2,6 @@
 //! words of vendors are looked up in [`engine::dialect`]; nothing is decided here about retries.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use engine::dialect::{self, HttpAnswer, Observed, Verdict};
 use engine::fault::{Fault, FaultClass};
@@ -297,7 +296,7 @@ fn judge_error(
         code: view.code,
         message: words.message,
         data: words.data,
-        retry_after: facts.retry_after_s.map(Duration::from_secs),
+        retry_after: facts.retry_after,
     });
     let fault = fault_of(&verdict, facts);
     let kind = match verdict.normalized {
@@ -322,7 +321,7 @@ fn judge_error(
 }
 
 fn fault_of(verdict: &Verdict, facts: &Facts) -> Fault {
-    let asked_for = facts.retry_after_s.map(Duration::from_secs);
+    let asked_for = facts.retry_after;
     verdict
         .fault()
         .with_hold_off(verdict.hold_off.or(asked_for))
@@ -348,7 +347,7 @@ fn status_fault(upstream: &Upstream, facts: &Facts, body: &[u8]) -> Fault {
         status: facts.status,
         content_type_is_json: facts.json,
         body_prefix: body.get(..1024).unwrap_or(body),
-        retry_after: facts.retry_after_s.map(Duration::from_secs),
+        retry_after: facts.retry_after,
     });
     fault_of(&verdict, facts)
 }

@@ -10,6 +10,9 @@
 //! time-outs → reverts and halts → already known → nonce → pool → funds → gas → "not found": what? → methods → malformed
 //! transactions → parameters → credentials → broken nodes → HTTP status → bare codes.
 //!
+//! When to come back is read from headers ([`hold_off_from_header`]), data and text in the vendors' spellings: seconds, fractions, units and
+//! Go's durations (`500ms`, `2m30s`), rounded up and capped at [`MAX_HOLD_OFF`]; what is not understood is as good as absent.
+//!
 //! Codes alone decide last, since nearly every code has several meanings.
 
 mod hint;
@@ -22,6 +25,7 @@ mod rules;
 mod tests;
 mod text;
 mod vendor;
+mod wait;
 
 pub use hint::{LimitUnit, MAX_HOLD_OFF, RangeHint, hold_off_from_header};
 pub use http::{HttpAnswer, classify_status};

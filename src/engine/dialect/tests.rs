@@ -143,6 +143,18 @@ proptest! {
     }
 
     #[test]
+    fn a_duration_of_go_is_read_to_the_millisecond(hours in 0_u64..3, minutes in 0_u64..60, millis in 0_u64..60_000) {
+        let whole = ((hours * 60 + minutes) * 60) * 1000 + millis;
+        let (seconds, rest) = (millis / 1000, millis % 1000);
+        let written = alloc::format!("{hours}h{minutes}m{seconds}.{rest:03}s");
+        let due = Duration::from_millis(whole).min(MAX_HOLD_OFF);
+        for name in ["retry-after", "x-ratelimit-reset"] {
+            let read = hold_off_from_header(name, &written, 1_700_000_000);
+            prop_assert_eq!(read, (whole > 0).then_some(due));
+        }
+    }
+
+    #[test]
     fn any_result_can_be_checked(result in proptest::collection::vec(any::<u8>(), 0..300)) {
         let quoted = [b"\"0x08c379a0", &result[..], b"\""].concat();
         prop_assert!(check_result("eth_getBalance", &quoted).is_none());

@@ -15,7 +15,7 @@ mod response;
 mod write;
 
 pub use chunked::{ChunkFault, ChunkedDecoder, Progress};
-pub use date::{http_date, parse_http_date, parse_rate_limit_reset, parse_retry_after};
+pub use date::{http_date, parse_http_date};
 pub use field::field_value;
 pub use fields::{
     InvalidHeader, append_header, is_header_name, is_header_value, is_request_id,

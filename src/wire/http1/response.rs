@@ -49,9 +49,9 @@ pub struct ResponseHead<'b> {
     pub content_encoding: ContentEncoding,
     /// `Content-Type`.
     pub content_type: Option<&'b [u8]>,
-    /// `Retry-After`, raw: see [`super::parse_retry_after`].
+    /// `Retry-After`, raw.
     pub retry_after: Option<&'b [u8]>,
-    /// `RateLimit-Reset`, `X-RateLimit-Reset` or `X-Rate-Limit-Reset`, raw: see [`super::parse_rate_limit_reset`].
+    /// `RateLimit-Reset`, `X-RateLimit-Reset` or `X-Rate-Limit-Reset`, raw.
     pub rate_limit_reset: Option<&'b [u8]>,
 }
 
