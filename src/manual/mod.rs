@@ -24,3 +24,5 @@ pub mod metrics {}
 pub mod events {}
 #[doc = include_str!("explanations.md")]
 pub mod explanations {}
+#[doc = include_str!("dialects.md")]
+pub mod dialects {}

@@ -40,7 +40,8 @@ pub struct RangeHint {
     pub suggested: Option<(u64, u64)>,
 }
 
-/// How long the upstream wants to be left alone: the longest of its headers, its data, its text and the rule's own.
+/// How long the upstream wants to be left alone: the longest that its headers, its data and its text ask for, else the end of the window that is
+/// used up; and never less than the rule's own.
 pub(super) fn hold_off(subject: &Subject<'_>, rule: &Rule) -> Option<Duration> {
     use FaultClass as C;
     // A wait makes sense where time heals. A range or a revert with a Retry-After says nothing about the next call.
@@ -58,11 +59,15 @@ pub(super) fn hold_off(subject: &Subject<'_>, rule: &Rule) -> Option<Duration> {
     if !heals {
         return rule.hold_off;
     }
-    let said = subject
-        .observed
+    let observed = subject.observed;
+    let asked = observed
         .retry_after
         .max(from_data(subject.data.bytes()))
         .max(from_text(subject.message.bytes()));
+    // On an answer that is no throttle a reset only says when a window turns over, and whoever asks for a wait knows better than a window.
+    let is_throttle = matches!(rule.class, C::RateLimited | C::QuotaBilling)
+        || matches!(observed.http_status, 429 | 529);
+    let said = asked.or(observed.window.filter(|_| is_throttle));
     said.map(|wait| wait.min(MAX_HOLD_OFF)).max(rule.hold_off)
 }
 
@@ -99,70 +104,8 @@ fn from_text(message: &[u8]) -> Option<Duration> {
     })
 }
 
-/// Reads a response header that says when to come back: `retry-after` (seconds or a date), `retry-after-ms`, the
-/// `ratelimit-reset` family (seconds from now, or a point in time in seconds or milliseconds), and the IETF's combined `ratelimit`.
-///
-/// Where a number of seconds is due, vendors write fractions (`2.5`), units (`500ms`, `12s`) and Go's durations (`2m30s`, `6m0s`): all are
-/// read, and rounded up to the millisecond. A value of which any part is something else is as good as absent (`soon`, `-1`, `5 apples`),
-/// and so is zero. Nothing is too large: the result is capped at [`MAX_HOLD_OFF`].
-///
-/// `name` in any case; `now_unix_s` is the wall clock, which points in time are counted from. Call it for failed answers
-/// only: the reset headers stand on good ones too.
-#[must_use]
-pub fn hold_off_from_header(name: &str, value: &str, now_unix_s: u64) -> Option<Duration> {
-    let value = value.trim().as_bytes();
-    let is = |own: &str| name.eq_ignore_ascii_case(own);
-    let wait = if is("retry-after") || is("x-retry-after") || is("x-ratelimit-retry-after") {
-        wait::whole(value, Unit::Seconds).or_else(|| {
-            let until = http_date(value)?.checked_sub(now_unix_s)?;
-            Some(Duration::from_secs(until))
-        })
-    } else if is("retry-after-ms") {
-        wait::whole(value, Unit::Millis)
-    } else if is("x-ratelimit-reset-after") {
-        wait::whole(value, Unit::Seconds)
-    } else if is("ratelimit") {
-        combined(value)
-    } else if is("ratelimit-reset") || is("x-ratelimit-reset") || is("x-rate-limit-reset") {
-        reset(value, now_unix_s)
-    } else {
-        None
-    };
-    wait.filter(|wait| !wait.is_zero())
-        .map(|wait| wait.min(MAX_HOLD_OFF))
-}
-
-/// The IETF's combined field (draft-ietf-httpapi-ratelimit-headers): `limit=10, remaining=0, reset=30`, or `"burst";r=0;t=30` since its
-/// eighth version. Of several policies the longest.
-fn combined(value: &[u8]) -> Option<Duration> {
-    let members = value.split(|b| b",;".contains(b));
-    let waits = members.filter_map(|member| {
-        let member = member.trim_ascii();
-        let after = member
-            .strip_prefix(b"t=")
-            .or_else(|| member.strip_prefix(b"reset="))?;
-        wait::whole(after, Unit::Seconds)
-    });
-    waits.max()
-}
-
-/// A bare number may be a point in time; with a unit it is a duration.
-fn reset(value: &[u8], now_unix_s: u64) -> Option<Duration> {
-    /// Beyond this, seconds from now would be thirty years: it is a point in time.
-    const LEAST_POINT_S: u64 = 1_000_000_000;
-    let (number, rest) = wait::decimal(value)?;
-    let unit = match number.whole {
-        _ if !rest.is_empty() => return wait::whole(value, Unit::Seconds),
-        0..LEAST_POINT_S => return wait::whole(value, Unit::Seconds),
-        point if point >= LEAST_POINT_S * 1000 => Unit::Millis,
-        _ => Unit::Seconds,
-    };
-    let now_ns = Duration::from_secs(now_unix_s).as_nanos();
-    wait::rounded(number.in_ns(unit).saturating_sub(now_ns))
-}
-
 /// The date of RFC 9110 §5.6.7 in its preferred form, `Sun, 06 Nov 1994 08:49:37 GMT`, as seconds since 1970.
-fn http_date(value: &[u8]) -> Option<u64> {
+pub(super) fn http_date(value: &[u8]) -> Option<u64> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     if value.len() != 29 || !value.ends_with(b" GMT") {
         return None;

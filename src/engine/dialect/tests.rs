@@ -2,6 +2,7 @@
 //! and the fixtures, with what the client libraries make of them.
 
 mod clients;
+mod head_waits;
 mod hints;
 mod reverts;
 mod shadow;
@@ -101,7 +102,7 @@ proptest! {
         method in "[a-zA-Z_]{0,30}", host in "[a-z.]{0,30}",
     ) {
         let verdict = classify(&Observed { provider: "p", host: &host, method: &method, http_status, code,
-            message: &message, data: &data, retry_after: None });
+            message: &message, data: &data, retry_after: None, window: None });
         prop_assert!(verdict.hold_off.is_none_or(|wait| wait <= MAX_HOLD_OFF));
         if let Some(normalized) = &verdict.normalized {
             prop_assert!(normalized.hex(&message, &data).starts_with("0x"));
@@ -137,7 +138,7 @@ proptest! {
 
     #[test]
     fn any_header_is_read_or_ignored(value in ".{0,40}", now in 0_u64..4_000_000_000) {
-        for name in ["retry-after", "retry-after-ms", "x-ratelimit-reset"] {
+        for name in WAIT_HEADERS {
             prop_assert!(hold_off_from_header(name, &value, now).is_none_or(|wait| wait <= MAX_HOLD_OFF));
         }
     }

@@ -6,6 +6,8 @@ use core::time::Duration;
 /// What a bare number counts.
 #[derive(Clone, Copy)]
 pub(super) enum Unit {
+    Nanos,
+    Micros,
     Millis,
     Seconds,
 }
@@ -13,19 +15,22 @@ pub(super) enum Unit {
 impl Unit {
     const fn ns(self) -> u64 {
         match self {
+            Self::Nanos => 1,
+            Self::Micros => MICRO_NS,
             Self::Millis => MILLI_NS,
             Self::Seconds => SECOND_NS,
         }
     }
 }
 
+const MICRO_NS: u64 = 1_000;
 const MILLI_NS: u64 = 1_000_000;
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Nanoseconds of the units, by each of their names. Those below a millisecond are what Go prints of short durations.
 const UNITS: [(u64, &[&str]); 7] = [
     (1, &["ns"]),
-    (1_000, &["us", "µs", "μs"]),
+    (MICRO_NS, &["us", "µs", "μs"]),
     (
         MILLI_NS,
         &[

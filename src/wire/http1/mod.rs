@@ -12,6 +12,7 @@ mod head;
 mod memo;
 mod request;
 mod response;
+mod waits;
 mod write;
 
 pub use chunked::{ChunkFault, ChunkedDecoder, Progress};
@@ -25,6 +26,7 @@ pub use head::{HeadError, HeadLimits, Version};
 pub use memo::{MAX_MEMO_BYTES, RequestMemo, ResponseMemo};
 pub use request::{BodyFraming, Method, RequestHead, parse_request_head};
 pub use response::{ContentEncoding, ResponseFraming, ResponseHead, parse_response_head};
+pub use waits::{WAIT_FIELDS, is_wait_field, wait_fields};
 pub use write::{
     BodyLength, CONTINUE, Connection, LAST_CHUNK, RequestPrefix, ResponseParts, begin_chunk,
     end_chunk, reason, write_request_head, write_request_prefix, write_response_head,
