@@ -83,7 +83,7 @@ section! {
         optional client_region: ClientRegion,
         /// What tells sessions apart, for the strategy `sticky_session`.
         optional session: Session,
-        /// Whether answers carry `x-livechain-upstream` and `x-livechain-attempts`.
+        /// Whether answers carry `x-livechain-*` headers: who answered, how it was chosen and why the others were left out.
         optional explain: bool,
         /// Which web pages may read answers.
         optional cors: Cors,

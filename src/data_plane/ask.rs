@@ -148,7 +148,10 @@ impl<'q> Ask<'q> {
         let lead = match way {
             Way::Lead(lead) => lead,
             Way::Follow(follow) => match self.follow(follow, budget).await {
-                Turn::Landed(settled) => return Ended::Shared(settled),
+                Turn::Landed(settled) => {
+                    self.meter.selection = settled.selection();
+                    return Ended::Shared(settled);
+                }
                 Turn::Lead(lead) => Some(lead),
                 Turn::Alone => None,
             },
@@ -166,11 +169,8 @@ impl<'q> Ask<'q> {
             self.flight_ended(FlightOutcome::Promoted);
         }
         turn.unwrap_or_else(|rt::Elapsed| {
-            Turn::Landed(Rc::new(Settled::Error {
-                fault: Fault::unsent(FaultClass::DeadlineExceeded, "call_deadline"),
-                outcome_unknown: false,
-                words: None,
-            }))
+            let fault = Fault::unsent(FaultClass::DeadlineExceeded, "call_deadline");
+            Turn::Landed(Rc::new(Settled::failed(fault)))
         })
     }
 
@@ -203,6 +203,7 @@ impl<'q> Ask<'q> {
         let mut settled = live.drive(first, budget, streaming).await;
         self.meter.upstream = live.last_upstream();
         self.meter.attempts = live.attempts();
+        self.meter.selection = live.selection();
         self.count_hedge(live);
         if self.question.entry.writes() {
             self.worker.wrote(self.question.route.chain);
@@ -412,16 +413,8 @@ impl Ended {
 mod tests {
     use super::*;
 
-    fn failed(fault: Fault) -> Settled {
-        Settled::Error {
-            fault,
-            outcome_unknown: false,
-            words: None,
-        }
-    }
-
     fn class(class: FaultClass) -> Settled {
-        failed(Fault::new(class, "test"))
+        Settled::failed(Fault::new(class, "test"))
     }
 
     #[test]
@@ -443,7 +436,10 @@ mod tests {
     #[test]
     fn want_of_room_is_the_leaders_and_too_large_is_everybodys() {
         let no_room = Fault::new(FaultClass::ResponseTooLarge, NO_ROOM);
-        assert_eq!(whose(&failed(no_room), || false), Whose::LeadersRoom);
+        assert_eq!(
+            whose(&Settled::failed(no_room), || false),
+            Whose::LeadersRoom
+        );
         let too_large = class(FaultClass::ResponseTooLarge);
         assert_eq!(whose(&too_large, || false), Whose::Everybodys);
     }

@@ -16,8 +16,9 @@ use super::ask::{Ask, Ended, Way};
 use super::asked::{Question, RequestContext};
 use super::attempt::Dispatch;
 use super::call::{LiveCall, Next, Settled, record_attempt};
+use super::explain::Explain;
 use super::flights::Lead;
-use super::pipeline::{self, Explain, Served, Told};
+use super::pipeline::{self, Served, Told};
 use super::respond::Status;
 use super::route::Route;
 use super::upstream::Upstream;
@@ -81,6 +82,7 @@ pub async fn serve(
         })
         .collect();
     let mut answers: Vec<Option<Vec<u8>>> = slots.iter().map(|_| None).collect();
+    // Its calls may have gone to several upstreams, each chosen on its own: the head tells of one of them, and how many attempts all made.
     let mut explain = Explain::default();
     // A call begins when its turn comes, not before: its deadline must not run while it waits behind its own batch.
     let together = largest_upstream_batch(worker, route);

@@ -9,10 +9,12 @@ use engine::call::{Action, Event as EngineEvent, Outcome, Request};
 use engine::fault::{Fault, FaultClass};
 use engine::index::{AttemptId, UpstreamIndex};
 use engine::method::Effect;
+use engine::note::Note;
 use telemetry::{AttemptOutcome, AttemptRecord};
 
 use super::asked::Question;
 use super::attempt::{Begun, Dispatch, Streaming};
+use super::explain;
 use super::observe;
 use super::upstream::Upstream;
 use super::upstream::body::HoldBudget;
@@ -42,10 +44,30 @@ pub enum Settled {
         outcome_unknown: bool,
         /// A node's own words about it, which may be relayed where the fault's rule allows.
         words: Option<Answer>,
+        /// For those who share it: the selection that the headers of the call itself explain.
+        selection: Option<Box<Note>>,
     },
 }
 
 impl Settled {
+    /// An error of ours of which there is no more to say.
+    pub const fn failed(fault: Fault) -> Self {
+        Self::Error {
+            fault,
+            outcome_unknown: false,
+            words: None,
+            selection: None,
+        }
+    }
+
+    /// What an error says to those who share it about the choice that was made.
+    pub fn selection(&self) -> Option<Box<Note>> {
+        match self {
+            Self::Error { selection, .. } => selection.clone(),
+            Self::Answer { .. } | Self::Long(_) => None,
+        }
+    }
+
     /// The length of its result; 0 where it has none.
     pub fn result_bytes(&self) -> usize {
         match self {
@@ -85,6 +107,8 @@ pub struct LiveCall<'q> {
     hedge_won: bool,
     /// Bytes of an answer have gone to the client.
     committed: bool,
+    /// How its upstreams were chosen; kept only where answers are explained.
+    selections: Vec<Note>,
 }
 
 /// Attempts of one call that are out at once: its own, and a hedge or the others of a race.
@@ -165,6 +189,7 @@ impl<'q> LiveCall<'q> {
             hedges: 0,
             hedge_won: false,
             committed: false,
+            selections: Vec::new(),
         }
     }
 
@@ -188,6 +213,11 @@ impl<'q> LiveCall<'q> {
         self.last_upstream
     }
 
+    /// How that upstream was chosen, or why none could be; only where answers are explained.
+    pub fn selection(&self) -> Option<Box<Note>> {
+        explain::explained(&self.selections, self.last_upstream)
+    }
+
     /// Drives the call to its end, from `first` if that has been asked of the engine already.
     pub async fn drive(
         &mut self,
@@ -205,6 +235,7 @@ impl<'q> LiveCall<'q> {
                 Next::Settled(settled) => return self.verified(settled).await,
                 Next::Dispatch(dispatch) => {
                     if let Some(begun) = self.race(dispatch, budget, streaming).await {
+                        self.last_upstream = Some(begun.out.dispatch.upstream);
                         return Settled::Long(begun);
                     }
                 }
@@ -418,9 +449,13 @@ impl<'q> LiveCall<'q> {
         self.take_notes();
     }
 
-    pub(super) fn take_notes(&self) {
-        self.worker.take_notes(|note| {
-            observe::selection(&self.worker, self.question, self.attempts + 1, note);
+    pub(super) fn take_notes(&mut self) {
+        let (worker, selections) = (&self.worker, &mut self.selections);
+        worker.take_notes(|note| {
+            observe::selection(worker, self.question, self.attempts + 1, note);
+            if worker.epoch.config.server.explain {
+                selections.push(*note);
+            }
         });
     }
 
@@ -437,11 +472,7 @@ impl<'q> LiveCall<'q> {
                     }
                 }
                 // A class whose answer the engine would relay, said by a status without a body.
-                None => Settled::Error {
-                    fault: fault.unwrap_or_else(broken_fault),
-                    outcome_unknown: false,
-                    words: None,
-                },
+                None => Settled::failed(fault.unwrap_or_else(broken_fault)),
             },
             Outcome::Emit {
                 fault,
@@ -453,12 +484,9 @@ impl<'q> LiveCall<'q> {
                 words: attempt
                     .and_then(|attempt| self.take_kept(attempt))
                     .map(|kept| kept.answer),
+                selection: self.selection(),
             },
-            Outcome::Abort { fault } => Settled::Error {
-                fault,
-                outcome_unknown: false,
-                words: None,
-            },
+            Outcome::Abort { fault } => Settled::failed(fault),
         }
     }
 
@@ -533,9 +561,5 @@ pub(super) const fn broken_fault() -> Fault {
 }
 
 const fn broken_promise() -> Settled {
-    Settled::Error {
-        fault: broken_fault(),
-        outcome_unknown: false,
-        words: None,
-    }
+    Settled::failed(broken_fault())
 }

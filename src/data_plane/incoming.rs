@@ -180,7 +180,10 @@ fn preflight(head: &RequestHead<'_>, cors: bool) -> Page {
 /// The headers that pages may read.
 macro_rules! expose {
     () => {
-        "access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts, x-livechain-cache\r\n"
+        concat!(
+            "access-control-expose-headers: x-request-id, retry-after, x-livechain-upstream, x-livechain-attempts, x-livechain-cache, ",
+            "x-livechain-selected, x-livechain-candidates, x-livechain-left-out\r\n"
+        )
     };
 }
 

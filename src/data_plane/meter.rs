@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use engine::fault::Fault;
 use engine::index::UpstreamIndex;
+use engine::note::Note;
 use telemetry::{CacheStatus, CallOutcome, CallRecord};
 
 use super::asked::Question;
+use super::explain::Explain;
 use super::observe;
-use super::pipeline::Explain;
 use super::worker::Worker;
 
 /// The account of one call.
@@ -26,6 +27,8 @@ pub struct Meter<'q> {
     pub hedged: bool,
     /// What the cache did for it.
     pub cache: Option<CacheStatus>,
+    /// How `upstream` was chosen, or why nobody was; only where answers are explained.
+    pub selection: Option<Box<Note>>,
 }
 
 impl<'q> Meter<'q> {
@@ -45,6 +48,7 @@ impl<'q> Meter<'q> {
             attempts: 0,
             hedged: false,
             cache: None,
+            selection: None,
         }
     }
 
@@ -57,12 +61,13 @@ impl<'q> Meter<'q> {
             .cache_looked_up(self.question.route.chain.as_usize(), status);
     }
 
-    /// What the explanation headers say of it.
-    pub const fn explain(&self) -> Explain {
+    /// What the explanation headers say of it. The selection is given away.
+    pub fn explain(&mut self) -> Explain {
         Explain {
             upstream: self.upstream,
             attempts: self.attempts,
             cache: self.cache,
+            selection: self.selection.take(),
         }
     }
 

@@ -7,7 +7,7 @@
 //!                 └ batch: many calls │                               └ relay: long answers
 //!                                     └ call (begin, drive) → race → attempt
 //!                                          └ upstream: pool, dial, exchange, judge
-//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe: a call's account    noted, levels: what is counted
+//! inbox: letters and gossip     prober, heads: chain ids and heads beside the traffic     meter, observe, explain: a call's account    noted, levels: what is counted
 //! ```
 
 pub mod alarm;
@@ -22,6 +22,7 @@ pub mod client_body;
 pub mod connection;
 pub mod decisions;
 pub mod drain;
+pub mod explain;
 pub mod flights;
 pub mod heads;
 pub mod inbox;

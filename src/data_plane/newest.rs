@@ -95,6 +95,7 @@ async fn look(
             ..
         } if answer.result().is_some_and(|result| result != b"null") => {
             meter.upstream = live.last_upstream();
+            meter.selection = live.selection();
             Look::Found(settled)
         }
         _ => Look::Missed,

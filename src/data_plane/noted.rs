@@ -43,11 +43,8 @@ impl Worker {
                 least_bad,
                 ..
             } => {
-                let kind = self
-                    .chain(note.chain)
-                    .and_then(|c| c.registry_of.get(strategy.as_usize()))
-                    .copied()
-                    .unwrap_or(0);
+                let kind = self.chain(note.chain).map(|c| c.kind_of(strategy));
+                let kind = kind.unwrap_or(0);
                 recorder.selected(chain, chosen.as_usize(), kind);
                 if least_bad.is_some() {
                     recorder.least_bad_chosen(chain, chosen.as_usize());

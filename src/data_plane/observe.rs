@@ -1,16 +1,20 @@
 //! What happened to a call, as events for the access log: `livechain.rpc.request` and `livechain.selection`. Only for
 //! requests that are sampled; never a body, params or a key.
 
-use engine::eligibility::LeftOut;
+use engine::eligibility::{LeastBad, LeftOut};
 use engine::fault::Fault;
-use engine::index::{UpstreamIndex, UpstreamSet};
+use engine::index::{StrategyIndex, UpstreamIndex, UpstreamSet};
 use engine::note::{Note, NoteKind};
+use engine::strategy::Reason;
 use telemetry::{
     CacheStatus, CallEnd, CallOutcome, Event, EventHead, ForeignText, Protocol, SelectionMade,
 };
 
 use super::asked::Question;
 use super::worker::Worker;
+
+/// The name of the reason why there was no choice.
+pub const NOTHING_ELIGIBLE: &str = "nothing_eligible";
 
 /// How a call ended.
 pub struct Ending {
@@ -73,9 +77,9 @@ pub fn selection(worker: &Worker, question: &Question<'_>, attempt: u16, note: &
     if !question.context.sampled {
         return;
     }
-    let kind_of = |strategy: usize| {
+    let kind_of = |strategy| {
         let chain = worker.chain(question.route.chain);
-        let kind = chain.and_then(|c| c.registry_of.get(strategy).copied());
+        let kind = chain.map(|chain| chain.kind_of(strategy));
         kind.and_then(|kind| u16::try_from(kind).ok()).unwrap_or(0)
     };
     let made = match note.kind {
@@ -89,16 +93,16 @@ pub fn selection(worker: &Worker, question: &Question<'_>, attempt: u16, note: &
             ..
         } => SelectionMade {
             attempt,
-            strategy: kind_of(strategy.as_usize()),
-            reason: least_bad.map_or(reason.label(), |way| way.label()),
+            strategy: kind_of(strategy),
+            reason: self::reason(reason, least_bad),
             upstream: Some(chosen.0),
             candidates: members(candidates),
             left_out: reasons(&left_out),
         },
         NoteKind::NothingEligible { left_out, .. } => SelectionMade {
             attempt,
-            strategy: kind_of(0),
-            reason: "nothing_eligible",
+            strategy: kind_of(StrategyIndex(0)),
+            reason: NOTHING_ELIGIBLE,
             upstream: None,
             candidates: Box::default(),
             left_out: reasons(&left_out),
@@ -109,6 +113,14 @@ pub fn selection(worker: &Worker, question: &Question<'_>, attempt: u16, note: &
         worker,
         Event::Selection(head(worker, question), Box::new(made)),
     );
+}
+
+/// The name of a choice's reason: of how the upstream was the least bad, if it was.
+pub const fn reason(reason: Reason, least_bad: Option<LeastBad>) -> &'static str {
+    match least_bad {
+        Some(way) => way.label(),
+        None => reason.label(),
+    }
 }
 
 fn members(set: UpstreamSet) -> Box<[u16]> {

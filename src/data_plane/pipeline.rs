@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use engine::fault::{EmitRule, Fault, FaultClass};
 use engine::method::FilterRole;
-use telemetry::{CacheStatus, CallOutcome, RequestRefusal};
+use telemetry::{CallOutcome, RequestRefusal};
 use wire::envelope::{
     Envelope, Item, Kind, Limits as EnvelopeLimits, Refusal as BodyRefusal, Shape,
 };
@@ -16,6 +16,7 @@ use super::attempt::Begun;
 use super::batch;
 use super::call::{LiveCall, Settled};
 use super::connection::UNWATCHED_BYTES;
+use super::explain::Explain;
 use super::meter::Meter;
 use super::respond::{self, Refusal, Status};
 use super::route::Route;
@@ -28,23 +29,12 @@ pub struct Served {
     pub status: Status,
     /// The body; empty where there is none to send (nothing but notifications).
     pub body: Vec<u8>,
-    /// For the explanation headers: the upstream asked last and the number of attempts, of a single call.
+    /// For the explanation headers.
     pub explain: Explain,
     /// Calls of a batch.
     pub batch_calls: Option<usize>,
     /// What the body takes of the shard's budget, until the client has been sent it. Short answers take nothing.
     pub held: Option<HoldBudget>,
-}
-
-/// What the explanation headers say.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Explain {
-    /// The upstream that was asked last.
-    pub upstream: Option<engine::index::UpstreamIndex>,
-    /// How many attempts were made.
-    pub attempts: u16,
-    /// What the cache did for it.
-    pub cache: Option<CacheStatus>,
 }
 
 /// Takes a long answer to the client while it arrives.
@@ -276,6 +266,7 @@ pub fn write_settled(
             fault,
             outcome_unknown,
             words,
+            selection: _,
         } => write_fault(
             worker,
             out,

@@ -11,8 +11,9 @@ use wire::splice;
 
 use super::attempt::Begun;
 use super::call::LiveCall;
+use super::explain::Explain;
 use super::incoming::Incoming;
-use super::pipeline::{Explain, Relay};
+use super::pipeline::Relay;
 use super::reply;
 use super::upstream::exchange::{GATHERED_BYTES, Rest};
 use super::upstream::judge::reply_rule;

@@ -3,8 +3,9 @@
 use telemetry::RequestRefusal;
 use wire::http1::{self, BodyLength, Connection, ResponseParts};
 
-use super::incoming::{Cors, Incoming};
-use super::pipeline::{Explain, Served};
+use super::explain::{self, Explain};
+use super::incoming::{Cors, Incoming, Wants};
+use super::pipeline::Served;
 use super::respond::{self, Refusal, Status};
 use super::worker::Worker;
 
@@ -190,21 +191,11 @@ fn retry_after(extra: &mut Vec<u8>, status: Status) {
 
 /// The explanation headers, where the operator wants them.
 fn explain(extra: &mut Vec<u8>, worker: &Worker, how: &Explain, incoming: &Incoming) {
-    let super::incoming::Wants::Rpc(route) = &incoming.wants else {
-        return;
-    };
-    if !worker.epoch.config.server.explain {
-        return;
-    }
-    if let Some(upstream) = how.upstream.and_then(|at| worker.upstream(route.chain, at)) {
-        let name = upstream.name.as_bytes();
-        let _ = http1::append_header(extra, b"x-livechain-upstream", name);
-    }
-    let mut digits = itoa::Buffer::new();
-    let value = digits.format(how.attempts).as_bytes();
-    let _ = http1::append_header(extra, b"x-livechain-attempts", value);
-    if let Some(cache) = how.cache {
-        let _ = http1::append_header(extra, b"x-livechain-cache", cache.label().as_bytes());
+    if let Wants::Rpc(route) = &incoming.wants
+        && worker.epoch.config.server.explain
+        && let Some(chain) = worker.chain(route.chain)
+    {
+        explain::write(extra, chain, how);
     }
 }
 

@@ -33,7 +33,7 @@ pub struct Chain {
     /// What is configured about methods.
     pub policies: Policies,
     /// For each of the engine's strategies of this chain, its place in the registry.
-    pub registry_of: Vec<usize>,
+    registry_of: Vec<usize>,
     /// For each strategy of the registry, which of the chain's a path means by that name: the configured one with its
     /// options, else one with the defaults.
     pub named: Vec<StrategyIndex>,
@@ -45,6 +45,12 @@ impl Chain {
     /// The upstream whose filters carry this tag.
     pub fn upstream_by_tag(&self, tag: u32) -> Option<&Rc<Upstream>> {
         self.upstreams.iter().find(|u| u.filter_tag == tag)
+    }
+
+    /// The place in the registry of one of the engine's strategies of this chain.
+    pub fn kind_of(&self, strategy: StrategyIndex) -> usize {
+        let kind = self.registry_of.get(strategy.as_usize());
+        kind.copied().unwrap_or(0)
     }
 
     /// The upstream at this index.

@@ -22,3 +22,7 @@ pub mod config {}
 pub mod metrics {}
 #[doc = include_str!("events.md")]
 pub mod events {}
+#[doc = include_str!("explanations.md")]
+pub mod explanations {}
+#[doc = include_str!("dialects.md")]
+pub mod dialects {}

@@ -75,6 +75,101 @@ fn code_429_at_200() {
     ));
 }
 
+/// A answers once with this status, these header fields and an error; then it is well again. How long it is held off for, in seconds, right
+/// after; by itself it would be for one, and a little.
+fn held_for(status: u16, fields: &[(&str, &str)]) -> f64 {
+    let pair = Pair::start();
+    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    headers.extend(
+        fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+    );
+    let fault = Fault::Status {
+        code: status,
+        headers,
+        body: br#"{"jsonrpc":"2.0","id":null,"error":{"code":-32005,"message":"rate limit exceeded"}}"#
+            .to_vec(),
+    };
+    let fired = pair
+        .a
+        .inject(Rule::next(1, fault).for_method("eth_getBalance"));
+    pair.call(1);
+    assert_eq!((pair.a.hits(fired), pair.counts()), (1, (1, 1)));
+    let labels = [("upstream", "a")];
+    let held = pair
+        .proxy
+        .metric("livechain_upstream_hold_off_seconds", &labels);
+    let hold_offs = pair
+        .proxy
+        .metric("livechain_upstream_hold_offs_total", &labels);
+    assert!(hold_offs >= 1.0, "A was not held off: {fields:?}");
+    if held > 60.0 {
+        for id in 2..=10 {
+            pair.call(id);
+        }
+        assert_eq!(pair.counts(), (1, 10), "A is not left alone: {fields:?}");
+    }
+    held
+}
+
+/// A wait that no default comes near, and that no test lasts for.
+const LONG_S: f64 = 1200.0;
+/// Less than the long wait by so much may have passed until it was looked at.
+const LATE_S: f64 = 300.0;
+
+#[test]
+fn a_wait_in_any_spelling_is_honoured() {
+    let until = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("a clock after 1970")
+        .as_micros()
+        + 1_200_000_000;
+    let point = until.to_string();
+    for fields in [
+        [("retry-after-ms", "1200000")].as_slice(),
+        &[("RateLimit", r#""default";r=0;t=1200"#)],
+        &[("ratelimit", "limit=50, remaining=0, reset=1200")],
+        &[("x-ratelimit-reset-after", "1200.0")],
+        &[
+            ("x-ratelimit-remaining-requests", "0"),
+            ("x-ratelimit-remaining-tokens", "9"),
+            ("x-ratelimit-reset-requests", "20m0s"),
+            ("x-ratelimit-reset-tokens", "28m0s"),
+        ],
+        &[("X-RateLimit-Reset", &point)],
+    ] {
+        let held = held_for(429, fields);
+        assert!(held > LONG_S - LATE_S, "{held}: {fields:?}");
+        assert!(held < LONG_S * 1.35, "{held}: {fields:?}");
+    }
+}
+
+#[test]
+fn a_throttle_at_200_is_held_off_until_its_window_is_over() {
+    let fields = [
+        ("x-ratelimit-remaining", "0"),
+        ("x-ratelimit-reset", "1200"),
+    ];
+    let held = held_for(200, &fields);
+    assert!(held > LONG_S - LATE_S, "{held}");
+}
+
+#[test]
+fn no_window_is_waited_for_that_is_not_used_up_or_beside_a_retry_after() {
+    for fields in [
+        [
+            ("x-ratelimit-remaining", "5"),
+            ("x-ratelimit-reset", "1200"),
+        ],
+        [("ratelimit", r#""day";r=5;t=1200"#), ("server", "x")],
+        [("retry-after", "2"), ("x-ratelimit-reset", "1200")],
+    ] {
+        let held = held_for(429, &fields);
+        assert!(held < 60.0, "{held}: {fields:?}");
+    }
+}
+
 #[test]
 fn all_throttled_is_one_clear_error_with_a_time_to_wait() {
     let pair = Pair::start();

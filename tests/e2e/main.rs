@@ -43,4 +43,5 @@ mod simulate;
 mod strategies;
 mod streaming;
 mod surface;
+mod surface_explained;
 mod tls;

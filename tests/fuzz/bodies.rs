@@ -149,9 +149,11 @@ pub fn response_head(data: &[u8]) {
         check_lines(bytes, length, head.framing == ResponseFraming::Chunked);
         assert!((100..600).contains(&head.status));
         assert!(head.framing != ResponseFraming::UntilClose || !head.keep_alive);
-        for raw in head.retry_after.iter().chain(&head.rate_limit_reset) {
-            let _ = wire::http1::parse_retry_after(raw, 1_800_000_000);
-            let _ = wire::http1::parse_rate_limit_reset(raw, 1_800_000_000);
+        if let Some(lines) = head.waits {
+            assert!(wire::http1::wait_fields(lines).count() > 0);
+            for (_, raw) in wire::http1::wait_fields(lines) {
+                let _ = wire::http1::parse_http_date(raw);
+            }
         }
         let to_head = parse_response_head(data, true, &limits).ok().flatten();
         assert_eq!(

@@ -29,7 +29,7 @@ pub struct Server {
     pub client_region: ClientRegion,
     /// What tells sessions apart.
     pub session: Session,
-    /// Whether answers say which upstream gave them and after how many attempts.
+    /// Whether answers say which upstream gave them, how it was chosen and why the others were left out.
     pub explain: bool,
     /// Which web pages may read answers.
     pub cors: Cors,

@@ -17,6 +17,7 @@ use super::Upstream;
 use super::arrived::Arrived;
 use super::body::{Body, BodyFault, HoldBudget, charge};
 use super::dial::{DialError, dial};
+pub use super::facts::Facts;
 use super::pool::{PoolFull, Slot};
 pub use super::reached::Reached;
 use super::reached::Stage;
@@ -49,17 +50,6 @@ pub struct AnswerLimits {
     pub share_bytes: usize,
     /// A longer answer is refused, or cut if it did not say its length.
     pub max_response_bytes: usize,
-}
-
-/// What the head of an answer says, beyond framing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The status code.
-    pub status: u16,
-    /// The content type says JSON, or says nothing.
-    pub json: bool,
-    /// How long the upstream asks to be left alone.
-    pub retry_after_s: Option<u64>,
 }
 
 /// An answer.
@@ -407,26 +397,8 @@ async fn read_head(
 
 /// Copies what outlives the head's buffer.
 fn keep(head: &ResponseHead<'_>) -> Head {
-    let json = head.content_type.is_none_or(|value| {
-        value
-            .windows(4)
-            .any(|window| window.eq_ignore_ascii_case(b"json"))
-    });
-    let retry_after_s = head
-        .retry_after
-        .and_then(|raw| http1::parse_retry_after(raw, rt::clock::unix_s()))
-        .or_else(|| {
-            // A reset hint on an answer that is no throttle only says when a window turns over.
-            head.rate_limit_reset
-                .filter(|_| head.status == 429)
-                .and_then(|raw| http1::parse_rate_limit_reset(raw, rt::clock::unix_s()))
-        });
     Head {
-        facts: Facts {
-            status: head.status,
-            json,
-            retry_after_s,
-        },
+        facts: Facts::of(head),
         framing: head.framing,
         coding: head.content_encoding,
         keep_alive: head.keep_alive,

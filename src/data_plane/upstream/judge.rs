@@ -2,7 +2,6 @@
 //! words of vendors are looked up in [`engine::dialect`]; nothing is decided here about retries.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use engine::dialect::{self, HttpAnswer, Observed, Verdict};
 use engine::fault::{Fault, FaultClass};
@@ -13,6 +12,7 @@ use wire::response::{BatchReplies, BatchShape, ErrorView, Reply, ReplyFault, Slo
 
 use super::Upstream;
 use super::exchange::Facts;
+use super::facts::Waits;
 
 /// What a revert is called where the upstream's own words would hide it.
 const REVERTED: &str = "execution reverted";
@@ -239,7 +239,7 @@ fn judge_result(
 ) -> Judged {
     let raw = result.of(bytes.as_slice());
     if let Some(verdict) = dialect::check_result(asked.method, raw) {
-        let fault = Some(fault_of(&verdict, facts));
+        let fault = Some(fault_of(&verdict, facts.waits()));
         let raw = std::str::from_utf8(raw).unwrap_or_default();
         let kind = verdict.normalized.map(|form| Kind::Revert {
             message: REVERTED.to_owned(),
@@ -289,6 +289,7 @@ fn judge_error(
     scratch: &mut Scratch,
 ) -> Judged {
     let words = params::error_words(bytes.as_slice(), &view, scratch);
+    let waits = facts.waits();
     let verdict = dialect::classify(&Observed {
         provider: &upstream.provider,
         host: &upstream.host,
@@ -297,9 +298,10 @@ fn judge_error(
         code: view.code,
         message: words.message,
         data: words.data,
-        retry_after: facts.retry_after_s.map(Duration::from_secs),
+        retry_after: waits.asked,
+        window: waits.window,
     });
-    let fault = fault_of(&verdict, facts);
+    let fault = fault_of(&verdict, waits);
     let kind = match verdict.normalized {
         Some(form) => {
             let dialect::Normalized::Revert { keeps_message, .. } = form;
@@ -321,11 +323,10 @@ fn judge_error(
     }
 }
 
-fn fault_of(verdict: &Verdict, facts: &Facts) -> Fault {
-    let asked_for = facts.retry_after_s.map(Duration::from_secs);
+fn fault_of(verdict: &Verdict, waits: Waits) -> Fault {
     verdict
         .fault()
-        .with_hold_off(verdict.hold_off.or(asked_for))
+        .with_hold_off(verdict.hold_off.or(waits.asked))
 }
 
 /// A body that is no JSON-RPC answer. At status 200 its shape says what is wrong; else the status does.
@@ -341,6 +342,7 @@ fn unreadable(upstream: &Upstream, facts: &Facts, body: &[u8], fault: ReplyFault
 }
 
 fn status_fault(upstream: &Upstream, facts: &Facts, body: &[u8]) -> Fault {
+    let waits = facts.waits();
     let verdict = dialect::classify_status(&HttpAnswer {
         provider: &upstream.provider,
         host: &upstream.host,
@@ -348,9 +350,10 @@ fn status_fault(upstream: &Upstream, facts: &Facts, body: &[u8]) -> Fault {
         status: facts.status,
         content_type_is_json: facts.json,
         body_prefix: body.get(..1024).unwrap_or(body),
-        retry_after: facts.retry_after_s.map(Duration::from_secs),
+        retry_after: waits.asked,
+        window: waits.window,
     });
-    fault_of(&verdict, facts)
+    fault_of(&verdict, waits)
 }
 
 /// The name of a fault in an answer's envelope, for metrics and tests.

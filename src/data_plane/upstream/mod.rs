@@ -6,6 +6,7 @@ pub mod aside;
 pub mod body;
 pub mod dial;
 pub mod exchange;
+mod facts;
 pub mod inflate;
 pub mod judge;
 pub mod pool;

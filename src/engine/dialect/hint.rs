@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use super::rule::{Rule, Subject};
 use super::text::{find, hex_len, number_len};
+use super::wait::{self, Unit};
 use crate::fault::{FaultClass, Hint};
-use wait::{Unit, duration};
 
 /// No upstream can hold itself off for longer than this by what it says: a wrong header must not take it out for a day.
 pub const MAX_HOLD_OFF: Duration = Duration::from_secs(60 * 60);
@@ -40,7 +40,8 @@ pub struct RangeHint {
     pub suggested: Option<(u64, u64)>,
 }
 
-/// How long the upstream wants to be left alone: the longest of its headers, its data, its text and the rule's own.
+/// How long the upstream wants to be left alone: the longest that its headers, its data and its text ask for, else the end of the window that is
+/// used up; and never less than the rule's own.
 pub(super) fn hold_off(subject: &Subject<'_>, rule: &Rule) -> Option<Duration> {
     use FaultClass as C;
     // A wait makes sense where time heals. A range or a revert with a Retry-After says nothing about the next call.
@@ -58,11 +59,15 @@ pub(super) fn hold_off(subject: &Subject<'_>, rule: &Rule) -> Option<Duration> {
     if !heals {
         return rule.hold_off;
     }
-    let said = subject
-        .observed
+    let observed = subject.observed;
+    let asked = observed
         .retry_after
         .max(from_data(subject.data.bytes()))
         .max(from_text(subject.message.bytes()));
+    // On an answer that is no throttle a reset only says when a window turns over, and whoever asks for a wait knows better than a window.
+    let is_throttle = matches!(rule.class, C::RateLimited | C::QuotaBilling)
+        || matches!(observed.http_status, 429 | 529);
+    let said = asked.or(observed.window.filter(|_| is_throttle));
     said.map(|wait| wait.min(MAX_HOLD_OFF)).max(rule.hold_off)
 }
 
@@ -77,11 +82,11 @@ fn from_data(data: &[u8]) -> Option<Duration> {
     KEYS.iter().find_map(|(key, unit)| {
         let after = data.get(find(data, key)? + key.len()..)?;
         let skipped = after.iter().take_while(|b| b": \"\t".contains(b)).count();
-        duration(after.get(skipped..)?, *unit)
+        wait::leading(after.get(skipped..)?, *unit)
     })
 }
 
-/// "try again in 5s", "retry after 250 ms", "wait 10 seconds".
+/// "try again in 5s", "retry after 250 ms", "please wait 10 seconds", "resets in 2m30s".
 fn from_text(message: &[u8]) -> Option<Duration> {
     const OPENINGS: [&[u8]; 8] = [
         b"try again in ",
@@ -95,67 +100,12 @@ fn from_text(message: &[u8]) -> Option<Duration> {
     ];
     OPENINGS.iter().find_map(|opening| {
         let after = message.get(find(message, opening)? + opening.len()..)?;
-        duration(after, Unit::Seconds)
+        wait::leading(after, Unit::Seconds)
     })
 }
 
-/// Reads a response header that says when to come back: `retry-after` (seconds or a date), `retry-after-ms`, the
-/// `ratelimit-reset` family (seconds from now, or a point in time in seconds or milliseconds), and the IETF's combined `ratelimit`.
-///
-/// `name` in any case; `now_unix_s` is the wall clock, which points in time are counted from. Call it for failed answers
-/// only: the reset headers stand on good ones too. The result is capped at [`MAX_HOLD_OFF`].
-#[must_use]
-pub fn hold_off_from_header(name: &str, value: &str, now_unix_s: u64) -> Option<Duration> {
-    let value = value.trim().as_bytes();
-    let is = |own: &str| name.eq_ignore_ascii_case(own);
-    let wait = if is("retry-after") || is("x-retry-after") || is("x-ratelimit-retry-after") {
-        duration(value, Unit::Seconds).or_else(|| {
-            let until = http_date(value)?.checked_sub(now_unix_s)?;
-            Some(Duration::from_secs(until))
-        })
-    } else if is("retry-after-ms") {
-        duration(value, Unit::Millis)
-    } else if is("x-ratelimit-reset-after") {
-        duration(value, Unit::Seconds)
-    } else if is("ratelimit") {
-        combined(value)
-    } else if is("ratelimit-reset") || is("x-ratelimit-reset") || is("x-rate-limit-reset") {
-        reset(value, now_unix_s)
-    } else {
-        None
-    };
-    wait.filter(|wait| !wait.is_zero())
-        .map(|wait| wait.min(MAX_HOLD_OFF))
-}
-
-/// The IETF's combined field (draft-ietf-httpapi-ratelimit-headers): `limit=10, remaining=0, reset=30`, or `"burst";r=0;t=30` since its
-/// eighth version. Of several policies the longest.
-fn combined(value: &[u8]) -> Option<Duration> {
-    let members = value.split(|b| b",;".contains(b));
-    let waits = members.filter_map(|member| {
-        let member = member.trim_ascii();
-        let after = member
-            .strip_prefix(b"t=")
-            .or_else(|| member.strip_prefix(b"reset="))?;
-        duration(after, Unit::Seconds)
-    });
-    waits.max()
-}
-
-fn reset(value: &[u8], now_unix_s: u64) -> Option<Duration> {
-    /// Beyond this, seconds from now would be thirty years: it is a point in time.
-    const LEAST_POINT_S: u64 = 1_000_000_000;
-    let whole = number(value)?;
-    let point_s = match whole {
-        0..LEAST_POINT_S => return duration(value, Unit::Seconds),
-        _ if whole >= LEAST_POINT_S * 1000 => whole / 1000,
-        _ => whole,
-    };
-    point_s.checked_sub(now_unix_s).map(Duration::from_secs)
-}
-
 /// The date of RFC 9110 §5.6.7 in its preferred form, `Sun, 06 Nov 1994 08:49:37 GMT`, as seconds since 1970.
-fn http_date(value: &[u8]) -> Option<u64> {
+pub(super) fn http_date(value: &[u8]) -> Option<u64> {
     const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     if value.len() != 29 || !value.ends_with(b" GMT") {
         return None;
@@ -316,54 +266,4 @@ fn number(text: &[u8]) -> Option<u64> {
         .try_fold(0_u64, |value, b| {
             value.checked_mul(10)?.checked_add(u64::from(b - b'0'))
         })
-}
-
-/// Durations from text, without floating point.
-mod wait {
-    use core::time::Duration;
-
-    /// What a bare number counts.
-    #[derive(Clone, Copy)]
-    pub(super) enum Unit {
-        Millis,
-        Seconds,
-    }
-
-    /// "7", "7.25s", "250 ms", "2 minutes", "1h" at the beginning of the text. Zero is no wait.
-    pub(super) fn duration(text: &[u8], bare: Unit) -> Option<Duration> {
-        let whole = text.iter().take_while(|b| b.is_ascii_digit()).count();
-        let mut at = whole;
-        let mut value = super::number(text.get(..whole)?)?;
-        let mut thousandths = 0;
-        if text.get(at) == Some(&b'.') {
-            let digits = text
-                .get(at + 1..)?
-                .iter()
-                .take_while(|b| b.is_ascii_digit())
-                .count();
-            for position in 0..3 {
-                let digit = text
-                    .get(at + 1 + position)
-                    .filter(|b| position < digits && b.is_ascii_digit());
-                thousandths = thousandths * 10 + digit.map_or(0, |b| u64::from(b - b'0'));
-            }
-            at += 1 + digits;
-        }
-        value = value.checked_mul(1000)?.checked_add(thousandths)?;
-        let rest = text.get(at..)?;
-        let unit = rest.get(rest.iter().take_while(|b| **b == b' ').count()..)?;
-        // `value` is in thousandths of whatever the unit is.
-        let millis = if unit.starts_with(b"ms") || unit.starts_with(b"milli") {
-            value / 1000
-        } else if unit.starts_with(b"h") {
-            value.checked_mul(3600)?
-        } else if unit.starts_with(b"m") {
-            value.checked_mul(60)?
-        } else if unit.starts_with(b"s") || matches!(bare, Unit::Seconds) {
-            value
-        } else {
-            value / 1000
-        };
-        (millis > 0).then(|| Duration::from_millis(millis))
-    }
 }

@@ -28,6 +28,8 @@ pub struct HttpAnswer<'a> {
     pub body_prefix: &'a [u8],
     /// As in [`Observed::retry_after`].
     pub retry_after: Option<Duration>,
+    /// As in [`Observed::window`].
+    pub window: Option<Duration>,
 }
 
 /// Reads an HTTP answer without a JSON-RPC response in it. Never fails, and never calls such an answer a success.
@@ -46,6 +48,7 @@ pub fn classify_status(answer: &HttpAnswer<'_>) -> Verdict {
         message: body,
         data: "",
         retry_after: answer.retry_after,
+        window: answer.window,
     };
     let subject = Subject::new(&observed);
     let decided = if THROTTLE_PAGES.iter().any(|page| subject.message.has(page)) {

@@ -10,8 +10,12 @@
 //! time-outs → reverts and halts → already known → nonce → pool → funds → gas → "not found": what? → methods → malformed
 //! transactions → parameters → credentials → broken nodes → HTTP status → bare codes.
 //!
+//! When to come back is read from headers ([`HeadWaits`], every one of [`WAIT_HEADERS`]), data and text in the vendors' spellings: seconds, fractions, units and
+//! Go's durations (`500ms`, `2m30s`), rounded up and capped at [`MAX_HOLD_OFF`]; what is not understood is as good as absent.
+//!
 //! Codes alone decide last, since nearly every code has several meanings.
 
+mod head_waits;
 mod hint;
 mod http;
 mod overrides;
@@ -22,8 +26,12 @@ mod rules;
 mod tests;
 mod text;
 mod vendor;
+mod wait;
 
-pub use hint::{LimitUnit, MAX_HOLD_OFF, RangeHint, hold_off_from_header};
+#[cfg(test)]
+use head_waits::hold_off_from_header;
+pub use head_waits::{HeadWaits, WAIT_HEADERS};
+pub use hint::{LimitUnit, MAX_HOLD_OFF, RangeHint};
 pub use http::{HttpAnswer, classify_status};
 pub use overrides::Override;
 pub use revert::{HexAt, Normalized, check_result};
@@ -52,8 +60,10 @@ pub struct Observed<'a> {
     pub message: &'a str,
     /// `error.data`: the content of a string, else the JSON text as it stands; empty if there was none.
     pub data: &'a str,
-    /// What the answer's headers said about coming back ([`hold_off_from_header`]).
+    /// The wait that the answer's head asked for ([`HeadWaits::asked`]).
     pub retry_after: Option<Duration>,
+    /// Until the window that is used up is over, by the answer's head ([`HeadWaits::window`]). It counts for a throttle that asks for no wait.
+    pub window: Option<Duration>,
 }
 
 /// What an answer means.
@@ -61,7 +71,7 @@ pub struct Observed<'a> {
 pub struct Verdict {
     /// The class.
     pub class: FaultClass,
-    /// How long the upstream asks to be left alone: the longest of what its headers, text and data say, capped at
+    /// How long the upstream asks to be left alone: the longest of what its headers, text and data ask for, else the end of a used-up window, capped at
     /// [`MAX_HOLD_OFF`]. Nothing where it does not say; the class's own duration holds then.
     pub hold_off: Option<Duration>,
     /// The rule that decided.

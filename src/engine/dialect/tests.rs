@@ -2,6 +2,7 @@
 //! and the fixtures, with what the client libraries make of them.
 
 mod clients;
+mod head_waits;
 mod hints;
 mod reverts;
 mod shadow;
@@ -101,7 +102,7 @@ proptest! {
         method in "[a-zA-Z_]{0,30}", host in "[a-z.]{0,30}",
     ) {
         let verdict = classify(&Observed { provider: "p", host: &host, method: &method, http_status, code,
-            message: &message, data: &data, retry_after: None });
+            message: &message, data: &data, retry_after: None, window: None });
         prop_assert!(verdict.hold_off.is_none_or(|wait| wait <= MAX_HOLD_OFF));
         if let Some(normalized) = &verdict.normalized {
             prop_assert!(normalized.hex(&message, &data).starts_with("0x"));
@@ -137,8 +138,20 @@ proptest! {
 
     #[test]
     fn any_header_is_read_or_ignored(value in ".{0,40}", now in 0_u64..4_000_000_000) {
-        for name in ["retry-after", "retry-after-ms", "x-ratelimit-reset"] {
+        for name in WAIT_HEADERS {
             prop_assert!(hold_off_from_header(name, &value, now).is_none_or(|wait| wait <= MAX_HOLD_OFF));
+        }
+    }
+
+    #[test]
+    fn a_duration_of_go_is_read_to_the_millisecond(hours in 0_u64..3, minutes in 0_u64..60, millis in 0_u64..60_000) {
+        let whole = ((hours * 60 + minutes) * 60) * 1000 + millis;
+        let (seconds, rest) = (millis / 1000, millis % 1000);
+        let written = alloc::format!("{hours}h{minutes}m{seconds}.{rest:03}s");
+        let due = Duration::from_millis(whole).min(MAX_HOLD_OFF);
+        for name in ["retry-after", "x-ratelimit-reset"] {
+            let read = hold_off_from_header(name, &written, 1_700_000_000);
+            prop_assert_eq!(read, (whole > 0).then_some(due));
         }
     }
 

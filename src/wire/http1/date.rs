@@ -1,4 +1,4 @@
-//! Moments in headers: HTTP dates, `Retry-After`, rate-limit resets. Never reads a clock: now is an argument.
+//! Moments in headers: HTTP dates. Never reads a clock.
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -122,35 +122,5 @@ fn number(digits: &[u8]) -> Option<u64> {
     digits.iter().try_fold(0_u64, |number, byte| {
         let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
         number.checked_mul(10)?.checked_add(digit)
-    })
-}
-
-/// Seconds to wait according to `Retry-After` (RFC 9110 §10.2.3: seconds or an HTTP date), 0 for a date in the past.
-#[must_use]
-pub fn parse_retry_after(raw: &[u8], now_unix_s: u64) -> Option<u64> {
-    number(raw).or_else(|| parse_http_date(raw).map(|moment| moment.saturating_sub(now_unix_s)))
-}
-
-/// Seconds to wait according to a rate-limit reset header, rounded up.
-///
-/// Vendors send seconds from now (also as `2.5` or `12s`), or the moment in seconds or milliseconds since the epoch. They
-/// are told apart by size: nobody asks for thirty years.
-#[must_use]
-pub fn parse_rate_limit_reset(raw: &[u8], now_unix_s: u64) -> Option<u64> {
-    const EPOCH_S_FROM: u64 = 1_000_000_000;
-    const EPOCH_MS_FROM: u64 = 100_000_000_000;
-    let (raw, milliseconds) = match raw.strip_suffix(b"ms") {
-        Some(raw) => (raw, true),
-        None => (raw.strip_suffix(b"s").unwrap_or(raw), false),
-    };
-    let mut parts = raw.splitn(2, |&byte| byte == b'.');
-    let whole = number(parts.next()?)?;
-    let fraction = parts.next().map(number).unwrap_or(Some(0))?;
-    let value = whole.saturating_add(u64::from(fraction > 0));
-    Some(match value {
-        _ if milliseconds => value.div_ceil(1000),
-        EPOCH_MS_FROM.. => (value.div_ceil(1000)).saturating_sub(now_unix_s),
-        EPOCH_S_FROM.. => value.saturating_sub(now_unix_s),
-        _ => value,
     })
 }

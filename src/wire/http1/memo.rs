@@ -266,8 +266,7 @@ struct KnownResponse {
     keep_alive: bool,
     content_encoding: ContentEncoding,
     content_type: Place,
-    retry_after: Place,
-    rate_limit_reset: Place,
+    waits: Place,
 }
 
 impl ResponseMemo {
@@ -322,8 +321,7 @@ impl KnownResponse {
             keep_alive: head.keep_alive,
             content_encoding: head.content_encoding,
             content_type: place(head.content_type)?,
-            retry_after: place(head.retry_after)?,
-            rate_limit_reset: place(head.rate_limit_reset)?,
+            waits: place(head.waits)?,
         })
     }
 
@@ -342,8 +340,7 @@ impl KnownResponse {
             keep_alive: self.keep_alive,
             content_encoding: self.content_encoding,
             content_type: self.content_type.read(buffer),
-            retry_after: self.retry_after.read(buffer),
-            rate_limit_reset: self.rate_limit_reset.read(buffer),
+            waits: self.waits.read(buffer),
         }
     }
 }

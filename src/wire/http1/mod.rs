@@ -12,10 +12,11 @@ mod head;
 mod memo;
 mod request;
 mod response;
+mod waits;
 mod write;
 
 pub use chunked::{ChunkFault, ChunkedDecoder, Progress};
-pub use date::{http_date, parse_http_date, parse_rate_limit_reset, parse_retry_after};
+pub use date::{http_date, parse_http_date};
 pub use field::field_value;
 pub use fields::{
     InvalidHeader, append_header, is_header_name, is_header_value, is_request_id,
@@ -25,6 +26,7 @@ pub use head::{HeadError, HeadLimits, Version};
 pub use memo::{MAX_MEMO_BYTES, RequestMemo, ResponseMemo};
 pub use request::{BodyFraming, Method, RequestHead, parse_request_head};
 pub use response::{ContentEncoding, ResponseFraming, ResponseHead, parse_response_head};
+pub use waits::{WAIT_FIELDS, is_wait_field, wait_fields};
 pub use write::{
     BodyLength, CONTINUE, Connection, LAST_CHUNK, RequestPrefix, ResponseParts, begin_chunk,
     end_chunk, reason, write_request_head, write_request_prefix, write_response_head,

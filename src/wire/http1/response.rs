@@ -5,6 +5,7 @@ use core::mem::MaybeUninit;
 use super::head::{
     ConnectionFields, Framing, FramingFields, HeadError, HeadLimits, Version, head_end, version,
 };
+use super::waits::{WaitLines, is_wait_field};
 
 /// How the body that follows a response head is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +50,9 @@ pub struct ResponseHead<'b> {
     pub content_encoding: ContentEncoding,
     /// `Content-Type`.
     pub content_type: Option<&'b [u8]>,
-    /// `Retry-After`, raw: see [`super::parse_retry_after`].
-    pub retry_after: Option<&'b [u8]>,
-    /// `RateLimit-Reset`, `X-RateLimit-Reset` or `X-Rate-Limit-Reset`, raw: see [`super::parse_rate_limit_reset`].
-    pub rate_limit_reset: Option<&'b [u8]>,
+    /// The lines from the first to the last field that may say when to come back, others between them included: [`super::wait_fields`] finds
+    /// them.
+    pub waits: Option<&'b [u8]>,
 }
 
 /// Parses a response head at the front of `buffer`. `to_head` tells that the request was HEAD.
@@ -108,10 +108,11 @@ pub(super) fn parse_with_length<'b>(
         keep_alive: false,
         content_encoding: ContentEncoding::Identity,
         content_type: None,
-        retry_after: None,
-        rate_limit_reset: None,
+        waits: None,
     };
-    let digits = head.take_fields(parsed.headers, to_head)?;
+    let mut waits = WaitLines::default();
+    let digits = head.take_fields(parsed.headers, to_head, &mut waits)?;
+    head.waits = waits.of(buffer);
     Ok(Some((head, digits)))
 }
 
@@ -120,6 +121,7 @@ impl<'b> ResponseHead<'b> {
         &mut self,
         fields: &[httparse::Header<'b>],
         to_head: bool,
+        waits: &mut WaitLines<'b>,
     ) -> Result<Option<&'b [u8]>, HeadError> {
         let mut framing = FramingFields::default();
         let mut connection = ConnectionFields::default();
@@ -129,9 +131,6 @@ impl<'b> ResponseHead<'b> {
             let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
             match name.len() {
                 10 if is("connection") => connection.take(value),
-                11 if is("retry-after") => {
-                    self.retry_after.get_or_insert(value);
-                }
                 12 if is("content-type") => {
                     self.content_type.get_or_insert(value);
                 }
@@ -144,13 +143,7 @@ impl<'b> ResponseHead<'b> {
                     };
                 }
                 17 if is("transfer-encoding") => framing.transfer_encoding(value)?,
-                15 | 17 | 18
-                    if is("ratelimit-reset")
-                        || is("x-ratelimit-reset")
-                        || is("x-rate-limit-reset") =>
-                {
-                    self.rate_limit_reset.get_or_insert(value);
-                }
+                _ if is_wait_field(name) => waits.take(name, value),
                 _ => {}
             }
         }

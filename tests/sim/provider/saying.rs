@@ -54,6 +54,7 @@ pub fn classified(
         message,
         data: "",
         retry_after,
+        window: None,
     })
     .fault()
 }

@@ -136,6 +136,12 @@ fn waits_are_read_with_their_units() {
         ("too many requests, please wait 1.5 seconds", 1500),
         ("rate limit, resets in 1h", 3_600_000),
         ("rate limit, try again in 5h", 3_600_000),
+        ("rate limit, try again in 5.", 5000),
+        ("rate limit, try again in 1m30s.", 90_000),
+        ("rate limit, try again in 20ms. Limit: 3", 20),
+        ("rate limit, try again in 2s 3 more times", 2000),
+        ("rate limit, try again in 2 hits", 2000),
+        ("rate limit, try again in 99999999999999999999s", 3_600_000),
     ] {
         assert_eq!(
             classify(&error(-32005, text)).hold_off,
@@ -201,11 +207,16 @@ fn headers_are_read_in_all_their_forms() {
         "",
         "soon",
         "-5",
-        "99999999999999999999999999",
         "Sun, 06 Nov 1994 25:49:37 GMT",
         "Sun, 06 Foo 1994 08:49:37 GMT",
     ] {
         assert_eq!(wait("Retry-After", nonsense, 0), None, "{nonsense}");
+    }
+    let most = Some(MAX_HOLD_OFF.as_millis());
+    for name in ["Retry-After", "retry-after-ms", "x-ratelimit-reset"] {
+        for huge in ["18446744073709551615", "99999999999999999999999999"] {
+            assert_eq!(wait(name, huge, 1_700_000_000), most, "{name}: {huge}");
+        }
     }
     assert_eq!(wait("x-other", "5", 0), None);
     assert_eq!(wait("x-ratelimit-reset-after", "1.5", 0), Some(1500));
@@ -214,12 +225,125 @@ fn headers_are_read_in_all_their_forms() {
         wait("RateLimit", "limit=100, remaining=0, reset=30", 0),
         Some(30_000)
     );
-    assert_eq!(
-        wait("ratelimit", r#""burst";r=0;t=2, "day";r=9;t=600"#, 0),
-        Some(600_000)
-    );
-    assert_eq!(wait("ratelimit", r#""burst";r=0"#, 0), None);
-    assert_eq!(wait("ratelimit", "t=soon;reset=", 0), None);
+}
+
+#[test]
+fn headers_are_read_as_vendors_write_durations() {
+    let names = [
+        "retry-after",
+        "x-ratelimit-reset",
+        "x-ratelimit-reset-after",
+    ];
+    for (value, millis) in [
+        ("2.5", Some(2500)),
+        ("2.0", Some(2000)),
+        (" 3 ", Some(3000)),
+        ("500ms", Some(500)),
+        ("500 ms", Some(500)),
+        ("1s", Some(1000)),
+        ("1.5s", Some(1500)),
+        ("12S", Some(12_000)),
+        ("3m", Some(180_000)),
+        ("2m30s", Some(150_000)),
+        ("6m0s", Some(360_000)),
+        ("1m30.951s", Some(90_951)),
+        ("7m12.5s", Some(432_500)),
+        ("59m59.999999999s", Some(3_600_000)),
+        ("1h0m0s", Some(3_600_000)),
+        ("1 minute", Some(60_000)),
+        ("1d", Some(3_600_000)),
+        ("2562047h47m16.854775807s", Some(3_600_000)),
+        (
+            "99999999999999999999h99999999999999999999m",
+            Some(3_600_000),
+        ),
+        // Up to the millisecond.
+        ("0.0001", Some(1)),
+        ("1.0000000001", Some(1001)),
+        ("1.5µs", Some(1)),
+        ("1ns", Some(1)),
+        // No wait.
+        ("0", None),
+        ("0s", None),
+        ("0m0s", None),
+        ("0.000", None),
+        // Nonsense.
+        ("1.", None),
+        (".5", None),
+        ("1..5", None),
+        ("1.5.2", None),
+        ("-1s", None),
+        ("+1", None),
+        ("1e3", None),
+        ("0x10", None),
+        ("1s2", None),
+        ("1m 30s", None),
+        ("s", None),
+        ("5 apples", None),
+        ("5,5", None),
+        ("2026-11-28T00:00:00Z", None),
+        ("NaN", None),
+        ("inf", None),
+        ("", None),
+    ] {
+        for name in names {
+            let wait = hold_off_from_header(name, value, 0).map(|wait| wait.as_millis());
+            assert_eq!(wait, millis, "{name}: {value}");
+        }
+    }
+    // A unit makes a duration of what would be a point in time.
+    let reset = |value| hold_off_from_header("x-ratelimit-reset", value, 1_700_000_000);
+    assert_eq!(reset("1700000001.5"), Some(Duration::from_millis(1500)));
+    assert_eq!(reset("1700000001500.2"), Some(Duration::from_millis(1501)));
+    assert_eq!(reset("1700000030s"), Some(MAX_HOLD_OFF));
+    assert_eq!(reset("1700000030 apples"), None);
+    let millis = |value| hold_off_from_header("retry-after-ms", value, 0);
+    assert_eq!(millis("0.5"), Some(Duration::from_millis(1)));
+    assert_eq!(millis("2s"), Some(Duration::from_secs(2)));
+}
+
+/// All values of up to five of the pieces that durations are made of.
+#[test]
+fn every_short_value_is_a_bounded_wait_or_none() {
+    const PIECES: [&str; 9] = [
+        "0",
+        "7",
+        "99999999999999999999",
+        ".",
+        "-",
+        " ",
+        "s",
+        "m",
+        "µ",
+    ];
+    let mut values = vec![alloc::string::String::new()];
+    let mut from = 0;
+    for _ in 0..5 {
+        let to = values.len();
+        for at in from..to {
+            for piece in PIECES {
+                let longer = [values[at].as_str(), piece].concat();
+                values.push(longer);
+            }
+        }
+        from = to;
+    }
+    let mut read = 0;
+    for value in &values {
+        for name in ["retry-after", "x-ratelimit-reset", "ratelimit"] {
+            let wait = hold_off_from_header(name, value, 1_700_000_000);
+            assert!(
+                wait.is_none_or(|wait| !wait.is_zero() && wait <= MAX_HOLD_OFF),
+                "{name}: {value}"
+            );
+            assert!(wait.is_none() || !value.contains('-'), "{value}");
+            read += usize::from(wait.is_some());
+        }
+        let text = ["rate limit, try again in ", value].concat();
+        let wait = classify(&error(-32005, &text)).hold_off;
+        assert!(wait.is_none_or(|wait| wait <= MAX_HOLD_OFF), "{text}");
+    }
+    assert!(read > 1000, "{read}");
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn observed<'a>(rule: &Rule, message: &'a str, data: &'a str) -> Observed<'a> {
         message,
         data,
         retry_after: None,
+        window: None,
     }
 }
 

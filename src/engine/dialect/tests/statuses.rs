@@ -12,6 +12,7 @@ fn judge(status: u16, json: bool, body: &str) -> Verdict {
         content_type_is_json: json,
         body_prefix: body.as_bytes(),
         retry_after: None,
+        window: None,
     })
 }
 

@@ -67,6 +67,7 @@ fn golden_errors_are_relayed_and_golden_results_are_results() {
             message: error["message"].as_str().unwrap_or(""),
             data: &data,
             retry_after: None,
+            window: None,
         });
         assert_eq!(
             verdict.class.traits().emit,

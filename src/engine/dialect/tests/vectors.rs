@@ -50,12 +50,11 @@ struct Judged {
 }
 
 fn judge(fixture: &Value) -> Judged {
-    let retry_after = fixture["headers"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter_map(|(name, value)| hold_off_from_header(name, value.as_str()?, NOW_UNIX_S))
-        .max();
+    let mut waits = HeadWaits::default();
+    for (name, value) in fixture["headers"].as_object().into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        waits.take(name.as_bytes(), value.as_bytes(), NOW_UNIX_S);
+    }
     let status = u16::try_from(fixture["http_status"].as_u64().unwrap()).unwrap();
     let (provider, host, method) = (
         text(fixture, "vendor"),
@@ -70,7 +69,8 @@ fn judge(fixture: &Value) -> Judged {
             status,
             content_type_is_json: text(fixture, "content_type") == "application/json",
             body_prefix: body.as_bytes(),
-            retry_after,
+            retry_after: waits.asked(),
+            window: waits.window(),
         };
         return Judged {
             verdict: classify_status(&answer),
@@ -95,7 +95,8 @@ fn judge(fixture: &Value) -> Judged {
         code: error["code"].as_i64(),
         message: text(error, "message"),
         data: &data,
-        retry_after,
+        retry_after: waits.asked(),
+        window: waits.window(),
     });
     Judged { verdict, data }
 }
