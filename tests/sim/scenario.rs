@@ -8,7 +8,7 @@ use engine::config::{
     AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, MethodPolicy, MethodSet,
     RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
-use engine::index::{PolicyIndex, ProviderIndex};
+use engine::index::{PolicyIndex, ProviderIndex, RegionIndex};
 use engine::method::{MethodId, lookup};
 use engine::strategy::StrategySpec;
 use engine::time::Instant;
@@ -57,6 +57,8 @@ pub struct Scenario {
     pub until: Instant,
     /// What the calls are like.
     pub mix: Mix,
+    /// Where clients are; nowhere in particular where nothing is said.
+    pub clients: Vec<Clients>,
     /// From then on every call is a plain read with patience.
     pub plain_from: Instant,
     /// Time between two checks of each upstream's chain beside the traffic; `None` for no checks.
@@ -168,6 +170,17 @@ impl Dish {
     }
 }
 
+/// The clients of one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// The region's name.
+    pub region: String,
+    /// Of a thousand clients so many are there.
+    pub permille: u32,
+    /// The region as deciders know it; `None` where they know of no upstream there, so that these clients count as saying nothing.
+    pub index: Option<RegionIndex>,
+}
+
 /// Of a thousand calls, so many are…
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mix {
@@ -237,6 +250,7 @@ impl Scenario {
             },
             until: second(60),
             mix: Mix::default(),
+            clients: Vec::new(),
             plain_from: Instant::NEVER,
             probe_every: None,
             follow_heads: false,

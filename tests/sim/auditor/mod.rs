@@ -7,6 +7,7 @@
 mod breakers;
 mod hedges;
 mod notes;
+mod regions;
 mod shares;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -71,6 +72,7 @@ pub struct Auditor {
     pub(crate) retries: (u64, u64, u64),
     /// By policy: attempts allowed, and the hedges.
     policies: Vec<(usize, hedges::Hedges)>,
+    regions: regions::Regions,
 }
 
 #[derive(Debug)]
@@ -185,6 +187,7 @@ impl Auditor {
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
             policies: policies.collect(),
+            regions: regions::Regions::new(scenario),
         }
     }
 
@@ -509,6 +512,7 @@ impl Auditor {
             News::HoldOff {
                 upstream, floor, ..
             } => self.heard_floor = Some((upstream, floor)),
+            News::Score { upstream, .. } => self.regions.meet(upstream),
             _ => {}
         }
     }

@@ -38,6 +38,7 @@ impl Auditor {
                     candidates,
                     left_out.by(LeftOutBy::BreakerOpen),
                 )?;
+                self.check_regions(call, chosen, candidates, &left_out)?;
                 if least_bad.is_some() {
                     self.check_nobody_is_well(call, shard, note.at)?;
                 }
@@ -56,6 +57,7 @@ impl Auditor {
                 probe,
                 forced,
             } => {
+                self.regions.meet(upstream);
                 self.started((call, attempt), upstream, probe, forced)?;
                 self.check_purpose(call, attempt, upstream, purpose, forced, note.at)?;
                 self.check_half(call, attempt, shard, note.at)?;

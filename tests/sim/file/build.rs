@@ -14,7 +14,7 @@ use serde_saphyr::{Location, Spanned};
 use super::band::Band;
 use super::fault::FileFault;
 use super::keys::{self, File};
-use super::{Template, VERSION, lay, menu};
+use super::{Template, VERSION, lay, menu, regions};
 use crate::distribution::{Latency, Tail, hlog};
 use crate::provider::{Behaviour, Capacity, Limit, NAMED, Phase, Price, Script, classified};
 use crate::scenario::{ChainScript, Gossip, Mix, Scenario};
@@ -63,6 +63,8 @@ pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec
     let (mut upstreams, providers) = upstreams(file, read, &mut faults);
     let until = Instant::ZERO + lasts;
     let bands = lay_faults(file, until, &mut upstreams, &mut faults);
+    let geo = regions::geo(file, &upstreams, &mut faults);
+    regions::add_distances(file, &mut upstreams, &mut faults);
     let scenario = Scenario {
         shards: file.shards.as_ref().map_or(2, |shards| shards.value),
         chain: chain(file, &mut faults),
@@ -71,6 +73,7 @@ pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec
         bursts: bursts(file, until, &mut faults),
         menu: menu::menu(&file.traffic, &mut faults),
         mix: mix(file, &mut faults),
+        clients: regions::clients(file, &upstreams, &mut faults),
         until,
         ..Scenario::new(name, 0, StrategySpec::of(REGISTRY[0]), upstreams)
     };
@@ -93,6 +96,7 @@ pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec
         hedge: file.policy.hedge.unwrap_or(true),
         attempts: file.policy.attempts.as_ref().map(|attempts| attempts.value),
         providers,
+        geo,
         bands,
         base: scenario,
     })

@@ -1,6 +1,8 @@
 //! The keys of a scenario file, as they stand in it. Unknown ones are refused. What the values mean together is judged where the scenario
 //! is built; the manual's page says what each is for.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -24,6 +26,7 @@ pub struct File {
     pub chain: Chain,
     #[serde(default)]
     pub gossip: Gossip,
+    pub regions: Option<Regions>,
     pub upstreams: Vec<Spanned<Upstream>>,
     pub traffic: Traffic,
     #[serde(default)]
@@ -71,6 +74,15 @@ pub struct Gossip {
     pub repeated: Option<Share>,
     pub delay: Option<Span>,
     pub disorder: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regions {
+    pub home: Option<Spanned<String>>,
+    pub bound: Option<Spanned<Span>>,
+    #[serde(default)]
+    pub distance: BTreeMap<String, Spanned<Span>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -151,6 +163,8 @@ pub struct Traffic {
     pub zipf: Option<Spanned<String>>,
     pub abandoned: Option<Share>,
     pub hurried: Option<Share>,
+    #[serde(default)]
+    pub regions: BTreeMap<String, Spanned<Share>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

@@ -8,6 +8,7 @@ mod fault;
 mod keys;
 mod lay;
 mod menu;
+mod regions;
 #[cfg(test)]
 mod tests;
 mod word;
@@ -19,6 +20,7 @@ pub use keys::Half;
 pub(crate) use lay::numbered;
 pub use lay::{Told, ToldUpstream};
 pub(crate) use menu::dish;
+pub use regions::Geo;
 
 use crate::scenario::Scenario;
 
@@ -42,6 +44,8 @@ pub struct Template {
     pub attempts: Option<u8>,
     /// The company behind each upstream.
     pub providers: Vec<String>,
+    /// Regions matter so, unless the deciders are told otherwise; `None` where they do not.
+    pub geo: Option<Geo>,
     /// What goes wrong when, for pictures.
     pub bands: Vec<Band>,
     /// Everything else. Upstreams are configured by the engine's defaults.

@@ -178,7 +178,7 @@ impl<'a, D: Decider> World<'a, D> {
             ),
             heads: stream(seed, Concern::Heads),
             mark: Mark::NONE,
-            report: Report::new(seed, scenario.upstreams.len()),
+            report: Report::new(seed, scenario.upstreams.len()).in_regions(&scenario.clients),
             now: Instant::ZERO,
             stretch: 0,
         };
@@ -467,11 +467,28 @@ impl<'a, D: Decider> World<'a, D> {
                             report.wrong += u64::from(!right);
                             report.second(now).good += 1;
                             let took = now.saturating_duration_since(live.begun);
+                            let took_us = took.as_micros() as u64;
                             if live.served && right {
-                                report.latencies_us.push(took.as_micros() as u64);
+                                report.latencies_us.push(took_us);
+                            }
+                            if let Some(region) = report.region(live.clients) {
+                                region.good += 1;
+                                let from = relayed
+                                    .and_then(|(sent, _)| providers.get(sent.upstream.as_usize()));
+                                region.at_home += u64::from(
+                                    from.is_some_and(|one| one.script().region == region.name),
+                                );
+                                if live.served && right {
+                                    region.latencies_us.push(took_us);
+                                }
                             }
                         }
-                        Some(FaultClass::Cancelled) => report.abandoned += 1,
+                        Some(FaultClass::Cancelled) => {
+                            report.abandoned += 1;
+                            if let Some(region) = report.region(live.clients) {
+                                region.abandoned += 1;
+                            }
+                        }
                         Some(class) => {
                             *report.bad.entry(class).or_default() += 1;
                             report.avoidable += u64::from(live.well);

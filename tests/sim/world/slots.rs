@@ -20,6 +20,8 @@ pub struct Live<C> {
     pub key: u64,
     /// What is asked for, as a position in the menu.
     pub dish: u16,
+    /// Where its client is, as a position among the scenario's.
+    pub clients: Option<u16>,
     /// Somebody could serve it when it began.
     pub served: bool,
     /// Somebody was well then.
@@ -83,6 +85,7 @@ impl<C> Slots<C> {
             begun: Instant::ZERO,
             key: 0,
             dish: 0,
+            clients: None,
             served: true,
             well: true,
             timer: Instant::NEVER,

@@ -56,6 +56,8 @@ struct Wanted {
     dish: u16,
     key: u64,
     shard: u16,
+    /// Where its client is, as a position among the scenario's.
+    clients: Option<u16>,
     leaves_after: Option<Duration>,
     request: Request,
 }
@@ -183,8 +185,10 @@ impl<'a> Traffic<'a> {
         let leaves = draw(rng, mix.abandoned);
         let leaves_after = leaves.then(|| Duration::from_millis(rng.below(1_000)));
         // Some hundreds of clients, each a session.
-        let session = SessionKey::new(1 + rng.below(SESSIONS));
-        // The one place where a request is made: what else a client may say (a region) is added here.
+        let session = rng.below(SESSIONS);
+        let clients = self.clients_of(session);
+        let region = clients.and_then(|place| self.scenario.clients.get(usize::from(place)));
+        // The one place where a request is made: what else a client may say is added here.
         let request = Request {
             chain: CHAIN,
             policy: self.scenario.methods.of(method),
@@ -194,7 +198,8 @@ impl<'a> Traffic<'a> {
             strategy: None,
             pinned,
             excluded,
-            session: Some(session),
+            session: Some(SessionKey::new(1 + session)),
+            region: region.and_then(|clients| clients.index),
             height: if asked.latest && self.scenario.follows_heads() {
                 Height::Latest
             } else {
@@ -206,9 +211,22 @@ impl<'a> Traffic<'a> {
             dish,
             key,
             shard,
+            clients,
             leaves_after,
             request,
         })
+    }
+
+    /// Where the client of a session is, which is always the same place: the sessions are shared out in order, without a draw.
+    fn clients_of(&self, session: u64) -> Option<u16> {
+        let permille = session * 1_000 / SESSIONS;
+        let mut all = 0;
+        let mut regions = (0_u16..).zip(&self.scenario.clients);
+        let found = regions.find(|(_, clients)| {
+            all += u64::from(clients.permille);
+            permille < all
+        });
+        found.map(|(place, _)| place)
     }
 
     fn choose(&self, rng: &mut Rng) -> u16 {
@@ -255,6 +273,7 @@ impl<D: Decider> World<'_, D> {
         live.begun = now;
         live.key = wanted.key;
         live.dish = wanted.dish;
+        live.clients = wanted.clients;
         live.served = served;
         live.well = well;
         live.timer = Instant::NEVER;
@@ -265,6 +284,9 @@ impl<D: Decider> World<'_, D> {
             life: live.life,
         };
         self.report.calls += 1;
+        if let Some(region) = self.report.region(wanted.clients) {
+            region.calls += 1;
+        }
         self.report.second(now).calls += 1;
         if let Some(after) = wanted.leaves_after {
             self.queue.push(now + after, Happening::Leave(name));
