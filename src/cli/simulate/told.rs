@@ -2,8 +2,8 @@
 //! for a scenario's own upstreams.
 
 use config::{
-    Account, Chain, Config, Geo, HedgeRule, Included, Measure, MethodPattern, MethodRule, Period,
-    Quota, Upstream, UpstreamUrl,
+    Account, Chain, ClientRegion, Config, Geo, HedgeRule, Included, Measure, MethodPattern,
+    MethodRule, Period, Quota, Upstream, UpstreamUrl,
 };
 use engine::index::PolicyIndex;
 use engine::method;
@@ -93,7 +93,11 @@ pub fn of_defaults(template: &Template) -> Result<Told, String> {
         });
     }
     let chain = config.chains.first().ok_or("no chain")?;
-    of_chain(&config, chain, template)
+    let told = of_chain(&config, chain, template)?;
+    Ok(Told {
+        knows_clients: true,
+        ..told
+    })
 }
 
 /// What was agreed with the provider of an upstream, as far as it publishes that.
@@ -171,6 +175,7 @@ fn of_chain(config: &Config, chain: &Chain, template: &Template) -> Result<Told,
         held_wait: config.retry.max_wait,
         panic_permille: engine.panic_permille,
         regions: config.regions().into_iter().map(str::to_owned).collect(),
+        knows_clients: config.server.client_region != ClientRegion::default(),
         geo: engine.geo,
     })
 }

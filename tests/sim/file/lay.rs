@@ -48,6 +48,8 @@ pub struct Told {
     pub panic_permille: u32,
     /// The regions' names, by index.
     pub regions: Vec<String>,
+    /// The region of a client is known; else all count as saying nothing.
+    pub knows_clients: bool,
     /// Whether regions matter.
     pub geo: Option<GeoConfig>,
 }
@@ -120,6 +122,7 @@ impl Told {
                 bound: geo.bound,
             }),
             regions,
+            knows_clients: true,
         }
     }
 }
@@ -155,7 +158,8 @@ impl Template {
         scenario.chain.panic_permille = told.panic_permille;
         scenario.chain.geo = told.geo;
         for clients in &mut scenario.clients {
-            clients.index = numbered_region(&told.regions, &clients.region);
+            let known = numbered_region(&told.regions, &clients.region);
+            clients.index = known.filter(|_| told.knows_clients);
         }
         scenario
     }

@@ -101,6 +101,17 @@ fn wrong_values_are_refused_with_their_place_and_what_they_must_be() {
             "a factor in whole hundredths",
         ),
         ("chain: { block_time: 1ms }\n", "7:22", "10ms apart"),
+        (
+            "regions: { home: eu }\n",
+            "7:18",
+            "in the region `eu`; no upstream has one",
+        ),
+        (
+            "regions: { distance: { eu: 10ms } }\n",
+            "7:28",
+            "the region `eu`",
+        ),
+        ("regions: { bound: 0ms }\n", "7:19", "a bound is 1ms to 60s"),
     ] {
         let said = said(addition);
         assert!(
@@ -134,6 +145,27 @@ fn another_version_a_latency_of_two_kinds_and_two_of_a_name_are_refused() {
     assert!(change(twice, &twice.repeat(2)).contains("two upstreams are called `a`"));
     assert!(change("rate: 10", "rate: 1000000000").contains("too many"));
     assert!(change("name: a", "name: a b").contains("letters, digits"));
+}
+
+#[test]
+fn regions_are_those_of_upstreams_and_clients_are_no_more_than_all() {
+    let there = LEAST.replace("name: a,", "name: a, region: eu,");
+    let with = |traffic: &str| there.replace("rate: 10", &format!("rate: 10, {traffic}"));
+    let template = read(&with("regions: { eu: 60% }")).unwrap();
+    assert_eq!(template.base.clients.len(), 1);
+    let geo = template.geo.unwrap();
+    assert_eq!((geo.home, geo.bound.as_millis()), (None, 80));
+    let said = |text: &str| read(text).unwrap_err()[0].to_string();
+    assert!(said(&with("regions: { us: 60% }")).contains("`us`; there are eu"));
+    let two = there.replace(
+        "traffic:",
+        "  - { name: b, region: us, latency: { median: 20ms } }\ntraffic:",
+    );
+    let two = two.replace("rate: 10", "rate: 10, regions: { eu: 60%, us: 50% }");
+    assert!(said(&two).contains("more than 100%"));
+    let far = format!("{there}regions: {{ home: eu, distance: {{ eu: 30ms }} }}\n");
+    let distance = read(&far).unwrap().base.upstreams[0].distance;
+    assert_eq!(distance.as_millis(), 30);
 }
 
 #[test]

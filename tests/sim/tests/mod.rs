@@ -2,6 +2,7 @@
 
 mod heads;
 mod hedging;
+mod regions;
 mod shards;
 mod stories;
 mod suite;
