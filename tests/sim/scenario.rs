@@ -14,7 +14,7 @@ use engine::strategy::StrategySpec;
 use engine::time::Instant;
 
 use crate::distribution::Tail;
-use crate::provider::{Behaviour, Phase, Price, Script};
+use crate::provider::{Behaviour, Kept, Phase, Price, Script};
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -93,6 +93,8 @@ impl MethodPolicies {
 pub struct ChainScript {
     /// Its id.
     pub id: ChainId,
+    /// Its newest block at the start.
+    pub height: u64,
     /// Mean time between blocks.
     pub block_time: Duration,
     /// It goes back by so many blocks then.
@@ -154,6 +156,25 @@ pub struct Dish {
     pub units: u32,
     /// It is about the newest block.
     pub latest: bool,
+    /// It is about one block of these ages, by its number.
+    pub ages: Option<Ages>,
+}
+
+/// How far below the newest a block may be, both ends included: each age is as likely as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// As little,
+    pub from: u64,
+    /// and as far.
+    pub to: u64,
+}
+
+impl Ages {
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.to.saturating_sub(self.from).saturating_add(1)
+    }
 }
 
 impl Dish {
@@ -166,6 +187,7 @@ impl Dish {
             effort: 1_000,
             units: 10,
             latest: false,
+            ages: None,
         }
     }
 }
@@ -228,6 +250,7 @@ impl Scenario {
             accounts: Vec::new(),
             chain: ChainScript {
                 id: ChainId(1),
+                height: crate::heads::START,
                 block_time: Duration::from_secs(1),
                 set_back: None,
                 stale_after: 4,
@@ -332,6 +355,7 @@ impl Script {
             limit: None,
             allowance: None,
             capacity: None,
+            kept: Kept::default(),
             head_delay: Duration::from_millis(100),
             phases: Vec::new(),
         }

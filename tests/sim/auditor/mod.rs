@@ -6,6 +6,7 @@
 
 mod breakers;
 mod hedges;
+mod history;
 mod notes;
 mod regions;
 mod shares;
@@ -85,6 +86,8 @@ struct Upstream {
     wrong_chain: bool,
     /// Methods that it said it does not serve, and until when that is believed.
     banned: Vec<(MethodId, Instant)>,
+    /// What it said that it has no more.
+    gone: history::Gone,
     live: u32,
 }
 
@@ -160,6 +163,7 @@ impl Auditor {
             floor: Instant::ZERO,
             wrong_chain: false,
             banned: Vec::new(),
+            gone: history::Gone::default(),
             live: 0,
         });
         let mut configs = scenario.upstreams.iter().map(|script| &script.config);

@@ -54,6 +54,7 @@ pub struct Policy {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
+    pub height: Option<Spanned<u64>>,
     pub block_time: Option<Spanned<Span>>,
     pub set_back: Option<SetBack>,
     pub stale_after: Option<Spanned<u64>>,
@@ -101,6 +102,7 @@ pub struct Upstream {
     pub allowance: Option<u64>,
     pub capacity: Option<Spanned<Capacity>>,
     pub head_delay: Option<Span>,
+    pub history: Option<History>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -149,6 +151,15 @@ pub struct Capacity {
     pub waiting: u32,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    pub state: Option<u64>,
+    pub blocks: Option<u64>,
+    pub logs: Option<u64>,
+    pub traces: Option<u64>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
@@ -192,10 +203,19 @@ pub struct Batches {
 #[serde(deny_unknown_fields)]
 pub struct Method {
     pub name: Spanned<String>,
-    pub weight: Option<u64>,
+    pub weight: Option<Spanned<u64>>,
     pub takes: Option<Times>,
     pub units: Option<u32>,
     pub latest: Option<bool>,
+    #[serde(default)]
+    pub blocks_back: Vec<Spanned<Back>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Back {
+    pub share: Share,
+    pub up_to: u64,
 }
 
 /// One fault. Which one, is told by the one key that is there beside where and when.

@@ -1,6 +1,7 @@
 //! Scenario files: YAML that anyone can write down an outage in. The manual's page on the simulator is the schema in words; `keys` is the
 //! schema itself. It opens no file: what a scenario names (a histogram log) is read by whoever was asked to.
 
+mod ages;
 mod band;
 mod build;
 mod committed;
@@ -92,9 +93,15 @@ impl Template {
         self.base.menu.dishes.iter().map(|dish| dish.method)
     }
 
-    /// What calls of them count as, in compute units.
+    /// What calls of each method count as, in compute units.
     pub fn units(&self) -> impl Iterator<Item = (engine::method::MethodId, u32)> {
-        let dishes = self.base.menu.dishes.iter();
-        dishes.map(|dish| (dish.method, dish.units))
+        let dishes = &self.base.menu.dishes;
+        let is_first = |place: usize, method| {
+            let before = dishes.iter().take(place);
+            before.into_iter().all(|dish| dish.method != method)
+        };
+        let dishes = dishes.iter().enumerate();
+        let first = dishes.filter(move |(place, dish)| is_first(*place, dish.method));
+        first.map(|(_, dish)| (dish.method, dish.units))
     }
 }

@@ -14,6 +14,7 @@ fn ask(key: u64) -> Ask {
         key,
         nth: 0,
         pooled: false,
+        lacks: None,
     }
 }
 

@@ -171,6 +171,7 @@ impl<'a, D: Decider> World<'a, D> {
             ),
             mail: Mail::new(scenario.gossip, stream(seed, Concern::Gossip)),
             truth: Truth::new(
+                scenario.chain.height,
                 scenario.chain.block_time,
                 scenario.until,
                 scenario.chain.set_back,
@@ -385,6 +386,9 @@ impl<'a, D: Decider> World<'a, D> {
                     let Some(dish) = scenario.menu.dishes.get(usize::from(live.dish)) else {
                         return Err("no such dish".to_owned());
                     };
+                    let lacks = live
+                        .block
+                        .and_then(|number| provider.lacks(dish.method, number, now, truth));
                     let plan = provider.receive(
                         now,
                         &Ask {
@@ -394,6 +398,7 @@ impl<'a, D: Decider> World<'a, D> {
                             key: live.key,
                             nth: earlier.count() as u64,
                             pooled: !fresh,
+                            lacks,
                         },
                     );
                     let is_hedge = live.sent.iter().any(|sent| !sent.heard);
