@@ -60,3 +60,53 @@ impl Auditor {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+    use engine::call::Request;
+    use engine::method::lookup;
+
+    const AT: Instant = Instant(1_000_000_000);
+
+    fn call(method: &str, number: u64) -> Call {
+        Call::new(
+            CallId(1),
+            Request {
+                method: lookup(method.as_bytes()),
+                height: Height::At(number),
+                blocks: 1,
+                ..Request::default()
+            },
+            Instant::NEVER,
+        )
+    }
+
+    fn gone(gone: u64) -> Learned {
+        Learned::History {
+            kind: History::State,
+            gone,
+            head: 1_000,
+        }
+    }
+
+    #[test]
+    fn a_lesson_is_about_its_kind_and_what_is_as_old_until_it_is_taken_back() {
+        let mut known = Gone::default();
+        let balance = |number| call("eth_getBalance", number);
+        assert!(!known.lacks(&balance(5), AT) && known.may_have(&balance(5)));
+        known.learn(gone(700), AT);
+        assert!(known.lacks(&balance(700), AT) && !known.lacks(&balance(701), AT));
+        assert!(!known.may_have(&balance(701)), "it moves up with the head");
+        assert!(!known.lacks(&call("eth_getLogs", 5), AT));
+        assert!(known.may_have(&call("eth_getLogs", 5)));
+        let later = AT + BELIEVED_FOR + Duration::from_secs(1);
+        assert!(
+            !known.lacks(&balance(5), later),
+            "nothing is believed for ever"
+        );
+        known.learn(gone(0), AT);
+        assert!(!known.lacks(&balance(5), AT) && known.may_have(&balance(5)));
+    }
+}

@@ -133,6 +133,21 @@ const NONE_YET: Attempt = Attempt {
 };
 
 impl Call {
+    const fn new(id: CallId, request: Request, deadline: Instant) -> Self {
+        Self {
+            id,
+            request,
+            deadline,
+            made: [NONE_YET; MAX_CALL_ATTEMPTS],
+            made_count: 0,
+            paused: false,
+            sent: false,
+            hedged: false,
+            raced: 0,
+            committed: false,
+        }
+    }
+
     fn group(&self) -> MethodGroup {
         method::policy(self.request.method).class.group()
     }
@@ -210,18 +225,7 @@ impl Auditor {
         must!(free, "{id:?} begins in the place of a call that lives");
         must!(id > self.newest, "{id:?} was begun twice");
         self.newest = id;
-        self.calls[slot] = Some(Call {
-            id,
-            request,
-            deadline,
-            made: [NONE_YET; MAX_CALL_ATTEMPTS],
-            made_count: 0,
-            paused: false,
-            sent: false,
-            hedged: false,
-            raced: 0,
-            committed: false,
-        });
+        self.calls[slot] = Some(Call::new(id, request, deadline));
         self.live_calls += 1;
         self.turn(slot, id);
         self.second(now).1 += 1;

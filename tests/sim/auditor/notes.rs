@@ -32,10 +32,11 @@ impl Auditor {
                 least_bad,
                 ..
             } => {
+                // Who is merely too far away has had its share of the choices.
                 self.count_shares(
                     call,
                     chosen,
-                    candidates,
+                    candidates.or(left_out.by(LeftOutBy::Region)),
                     left_out.by(LeftOutBy::BreakerOpen),
                 )?;
                 self.check_regions(call, chosen, candidates, &left_out)?;

@@ -2,6 +2,7 @@
 
 mod heads;
 mod hedging;
+mod history;
 mod regions;
 mod shards;
 mod stories;
