@@ -168,8 +168,10 @@ fn regions_are_those_of_upstreams_and_clients_are_no_more_than_all() {
     assert_eq!(distance.as_millis(), 30);
 }
 
+type WeightAndAges = (u64, Option<(u64, u64)>);
+
 /// The dishes of a file with these methods and this of the first upstream: weight, and ages.
-fn dishes(methods: &str, history: &str) -> Result<Vec<(u64, Option<(u64, u64)>)>, String> {
+fn dishes(methods: &str, history: &str) -> Result<Vec<WeightAndAges>, String> {
     let text = LEAST.replace("median: 20ms }", &format!("median: 20ms }}{history}"));
     let text = text.replace("rate: 10", &format!("rate: 10, methods: [{methods}]"));
     let text = format!("{text}chain: {{ height: 5000 }}\n");
