@@ -223,6 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn a_region_s_clients_have_figures_of_their_own() {
+        let mut region = Region {
+            name: "eu".to_owned(),
+            calls: 5,
+            abandoned: 1,
+            ..Region::default()
+        };
+        region.answered(Some("eu"), Some(20_000));
+        region.answered(Some("us"), Some(90_000));
+        // Nobody could serve this one when it began.
+        region.answered(Some("eu"), None);
+        let figures = of_region(&region);
+        assert_eq!((figures.calls, figures.success), (5, 0.75));
+        assert!((figures.at_home - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(
+            (figures.latencies_ms[0], figures.name.as_str()),
+            (20.0, "eu")
+        );
+    }
+
+    #[test]
     fn what_is_free_is_not_paid() {
         let mut scripts = vec![Script::new(0, 1), Script::new(1, 1)];
         scripts[0].price.micros_per_million = 3_000_000;

@@ -95,6 +95,15 @@ pub struct Region {
     pub latencies_us: Vec<u64>,
 }
 
+impl Region {
+    /// A call ended well, with the answer of an upstream of that region, after a time that counts or not.
+    pub(crate) fn answered(&mut self, from: Option<&str>, took_us: Option<u64>) {
+        self.good += 1;
+        self.at_home += u64::from(from == Some(&self.name));
+        self.latencies_us.extend(took_us);
+    }
+}
+
 /// More moments than this are not kept: a time line has room for fewer.
 pub const MAX_MOMENTS: usize = 100_000;
 

@@ -472,20 +472,14 @@ impl<'a, D: Decider> World<'a, D> {
                             report.wrong += u64::from(!right);
                             report.second(now).good += 1;
                             let took = now.saturating_duration_since(live.begun);
-                            let took_us = took.as_micros() as u64;
-                            if live.served && right {
-                                report.latencies_us.push(took_us);
-                            }
+                            let counts = live.served && right;
+                            let took_us = counts.then_some(took.as_micros() as u64);
+                            report.latencies_us.extend(took_us);
                             if let Some(region) = report.region(live.clients) {
-                                region.good += 1;
                                 let from = relayed
                                     .and_then(|(sent, _)| providers.get(sent.upstream.as_usize()));
-                                region.at_home += u64::from(
-                                    from.is_some_and(|one| one.script().region == region.name),
-                                );
-                                if live.served && right {
-                                    region.latencies_us.push(took_us);
-                                }
+                                let from = from.map(|one| one.script().region.as_str());
+                                region.answered(from, took_us);
                             }
                         }
                         Some(FaultClass::Cancelled) => {
