@@ -57,6 +57,17 @@ impl Provider {
         Some(newest)
     }
 
+    fn chain_said(&self, now: Instant, right: ChainId) -> ProbeResult {
+        // A check is asked with no method of the menu; what concerns single methods passes it by.
+        let mut phases = self.phases(now, MethodId::OTHER);
+        let telling = phases.find_map(|phase| match phase.behaviour {
+            Behaviour::Refuse | Behaviour::Hang | Behaviour::Reset => Some(ProbeResult::Failed),
+            Behaviour::WrongChain => Some(ProbeResult::ChainId(OTHER_CHAIN)),
+            _ => None,
+        });
+        telling.unwrap_or(ProbeResult::ChainId(right))
+    }
+
     /// The newest block that it really has, whatever it says.
     fn newest(&self, now: Instant, truth: &Truth) -> u64 {
         let script = self.script();
@@ -83,17 +94,6 @@ impl Provider {
             Some(back) => self.script().kept.lacks(method, back),
             None => Some(NOT_YET),
         }
-    }
-
-    fn chain_said(&self, now: Instant, right: ChainId) -> ProbeResult {
-        // A check is asked with no method of the menu; what concerns single methods passes it by.
-        let mut phases = self.phases(now, MethodId::OTHER);
-        let telling = phases.find_map(|phase| match phase.behaviour {
-            Behaviour::Refuse | Behaviour::Hang | Behaviour::Reset => Some(ProbeResult::Failed),
-            Behaviour::WrongChain => Some(ProbeResult::ChainId(OTHER_CHAIN)),
-            _ => None,
-        });
-        telling.unwrap_or(ProbeResult::ChainId(right))
     }
 }
 
