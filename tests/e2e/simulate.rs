@@ -162,6 +162,67 @@ fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
     assert_eq!(names(&both), ["priority", "round_robin@other"]);
 }
 
+const FAR: &str = "version: 1
+about: Clients here and there, and an upstream for each of them.
+lasts: 30s
+regions: { home: eu, distance: { us: 150ms } }
+upstreams:
+  - { name: one, region: eu, latency: { median: 20ms } }
+  - { name: two, region: us, latency: { median: 20ms } }
+traffic: { rate: 100, regions: { eu: 50%, us: 50% } }
+";
+
+/// Regions are a scenario's own, or a configuration's: what it does not know of clients they do not say.
+#[test]
+fn clients_have_regions_and_a_configuration_says_whether_that_matters() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "far.yaml", FAR);
+    let played = |config: Option<&str>| {
+        let mut arguments = vec!["--scenario", &file, "--strategy", "round_robin"];
+        arguments.extend(config.iter().flat_map(|config| ["--config", config]));
+        let study = json(&arguments);
+        let one = &study["strategies"]["round_robin"];
+        for region in ["eu", "us"] {
+            let figures = &one["regions"][region];
+            for key in ["calls", "success", "at_home", "p50_ms", "p99_ms"] {
+                assert!(figures[key].is_number(), "{region}: {key} in {one}");
+            }
+        }
+        let at_home = |region: &str| one["regions"][region]["at_home"].as_f64().unwrap();
+        (at_home("eu"), at_home("us"))
+    };
+    // us is beyond the bound: nobody is sent there, whoever asks.
+    let (eu, us) = played(None);
+    assert!(eu > 0.95 && us < 0.05, "{eu} {us}");
+    let config = |further: &str| {
+        let text = CONFIG
+            .replace("name: mine,", "name: two, region: us,")
+            .replace("name: one,", "name: one, region: eu,")
+            .replace(
+                "strategy: priority",
+                &format!("strategy: round_robin{further}"),
+            );
+        write(folder.path(), "mine.yaml", &text)
+    };
+    let (eu, us) = played(Some(&config("")));
+    assert!((0.4..0.6).contains(&eu) && (0.4..0.6).contains(&us));
+    let geo = "\n    geo: { home: eu, bound: 1s }";
+    let (eu, us) = played(Some(&config(geo)));
+    assert!(
+        eu > 0.95 && us < 0.05,
+        "nothing says where a client is: {eu} {us}"
+    );
+    let path = config(geo);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let text = text.replace(
+        "chains:",
+        "server: { client_region: { header: x-region } }\nchains:",
+    );
+    let path = write(folder.path(), "header.yaml", &text);
+    let (eu, us) = played(Some(&path));
+    assert!(eu > 0.95 && us > 0.3, "{eu} {us}");
+}
+
 #[test]
 fn a_log_is_replayed() {
     let folder = tempfile::tempdir().unwrap();

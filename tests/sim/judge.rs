@@ -11,7 +11,7 @@ use engine::time::Instant;
 use crate::file::Band;
 use crate::oracle::Possible;
 use crate::provider::Script;
-use crate::report::{Report, TENTH_NS, quantile_us};
+use crate::report::{Region, Report, TENTH_NS, quantile_us};
 
 /// A strategy's figures.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +40,23 @@ pub struct Figures {
     pub detect_ms: Option<f64>,
     /// How long the worst recovery took.
     pub recover_ms: Option<f64>,
+    /// The same for the clients of each region, where the scenario says where clients are.
+    pub regions: Vec<RegionFigures>,
+}
+
+/// What the clients of one region got.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RegionFigures {
+    /// The region.
+    pub name: String,
+    /// Calls that began.
+    pub calls: u64,
+    /// Share of the calls that ended well.
+    pub success: f64,
+    /// Share of those that an upstream of the region answered.
+    pub at_home: f64,
+    /// Latencies in milliseconds, as those of all calls.
+    pub latencies_ms: [f64; 4],
 }
 
 /// The figures' latencies, in hundredths of a per cent.
@@ -54,8 +71,7 @@ const LEAST_SHARE: f64 = 0.05;
 pub fn figures(report: &Report, scripts: &[Script], best: &Possible, bands: &[Band]) -> Figures {
     let ended = report.calls.saturating_sub(report.abandoned).max(1) as f64;
     let calls = report.calls.max(1) as f64;
-    let mut latencies = report.latencies_us.clone();
-    let latencies_ms = QUANTILES.map(|at| quantile_us(&mut latencies, at) as f64 / 1e3);
+    let latencies_ms = quantiles_ms(&report.latencies_us);
     let attempts = report.attempts.max(1) as f64;
     let shares = 0..scripts.len();
     let worst = |of: fn(&Report, usize, &Band) -> Option<u64>| {
@@ -83,6 +99,23 @@ pub fn figures(report: &Report, scripts: &[Script], best: &Possible, bands: &[Ba
         },
         detect_ms: worst(detected),
         recover_ms: worst(recovered),
+        regions: report.regions.iter().map(of_region).collect(),
+    }
+}
+
+fn quantiles_ms(latencies_us: &[u64]) -> [f64; 4] {
+    let mut latencies = latencies_us.to_vec();
+    QUANTILES.map(|at| quantile_us(&mut latencies, at) as f64 / 1e3)
+}
+
+fn of_region(region: &Region) -> RegionFigures {
+    let ended = region.calls.saturating_sub(region.abandoned).max(1) as f64;
+    RegionFigures {
+        name: region.name.clone(),
+        calls: region.calls,
+        success: region.good as f64 / ended,
+        at_home: region.at_home as f64 / region.good.max(1) as f64,
+        latencies_ms: quantiles_ms(&region.latencies_us),
     }
 }
 
@@ -187,6 +220,27 @@ mod tests {
         assert_eq!(detected(&report(|_| 0), 2, &band()), None);
         assert_eq!(detected(&report(|_| 6), 2, &band()), None);
         assert_eq!(recovered(&report(|_| 6), 2, &band()), Some(0));
+    }
+
+    #[test]
+    fn a_region_s_clients_have_figures_of_their_own() {
+        let mut region = Region {
+            name: "eu".to_owned(),
+            calls: 5,
+            abandoned: 1,
+            ..Region::default()
+        };
+        region.answered(Some("eu"), Some(20_000));
+        region.answered(Some("us"), Some(90_000));
+        // Nobody could serve this one when it began.
+        region.answered(Some("eu"), None);
+        let figures = of_region(&region);
+        assert_eq!((figures.calls, figures.success), (5, 0.75));
+        assert!((figures.at_home - 2.0 / 3.0).abs() < 1e-9);
+        assert_eq!(
+            (figures.latencies_ms[0], figures.name.as_str()),
+            (20.0, "eu")
+        );
     }
 
     #[test]

@@ -7,6 +7,8 @@ use engine::fault::FaultClass;
 use engine::index::UpstreamIndex;
 use engine::time::Instant;
 
+use crate::scenario::Clients;
+
 /// A fingerprint of words: the trace's needs no strength, only to be the same everywhere and to notice every change of order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trace(u64);
@@ -76,6 +78,32 @@ pub enum Change {
     Released,
 }
 
+/// What came of the calls of one region's clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Region {
+    /// Its name.
+    pub name: String,
+    /// Calls that began.
+    pub calls: u64,
+    /// Calls that ended well.
+    pub good: u64,
+    /// Of those, the ones that an upstream of the region answered.
+    pub at_home: u64,
+    /// Calls whose client left.
+    pub abandoned: u64,
+    /// As [`Report::latencies_us`].
+    pub latencies_us: Vec<u64>,
+}
+
+impl Region {
+    /// A call ended well, with the answer of an upstream of that region, after a time that counts or not.
+    pub(crate) fn answered(&mut self, from: Option<&str>, took_us: Option<u64>) {
+        self.good += 1;
+        self.at_home += u64::from(from == Some(&self.name));
+        self.latencies_us.extend(took_us);
+    }
+}
+
 /// More moments than this are not kept: a time line has room for fewer.
 pub const MAX_MOMENTS: usize = 100_000;
 
@@ -115,6 +143,8 @@ pub struct Report {
     pub hedges_denied: u64,
     /// Latencies of good and right calls that somebody could serve when they began, in microseconds, in the order of their ends.
     pub latencies_us: Vec<u64>,
+    /// The calls by where their clients are, where that is known.
+    pub regions: Vec<Region>,
     /// Compute units to pay for, by upstream.
     pub units: Vec<u64>,
     /// The time line.
@@ -144,12 +174,30 @@ impl Report {
             hedges: 0,
             hedges_denied: 0,
             latencies_us: Vec::new(),
+            regions: Vec::new(),
             units: vec![0; upstreams],
             seconds: Vec::new(),
             tenths: Vec::new(),
             moments: Vec::new(),
             upstreams,
         }
+    }
+
+    /// With a place for the calls of each region.
+    pub(crate) fn in_regions(mut self, clients: &[Clients]) -> Self {
+        let names = clients.iter().map(|clients| clients.region.clone());
+        self.regions = names
+            .map(|name| Region {
+                name,
+                ..Region::default()
+            })
+            .collect();
+        self
+    }
+
+    /// The region at this position among the scenario's.
+    pub(crate) fn region(&mut self, place: Option<u16>) -> Option<&mut Region> {
+        self.regions.get_mut(usize::from(place?))
     }
 
     pub(crate) fn second(&mut self, at: Instant) -> &mut Second {

@@ -8,13 +8,13 @@ use engine::config::{
     AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, MethodPolicy, MethodSet,
     RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
-use engine::index::{PolicyIndex, ProviderIndex};
+use engine::index::{PolicyIndex, ProviderIndex, RegionIndex};
 use engine::method::{MethodId, lookup};
 use engine::strategy::StrategySpec;
 use engine::time::Instant;
 
 use crate::distribution::Tail;
-use crate::provider::{Behaviour, Phase, Price, Script};
+use crate::provider::{Behaviour, Kept, Phase, Price, Script};
 
 /// What a run is made of.
 #[derive(Clone, Debug)]
@@ -57,6 +57,8 @@ pub struct Scenario {
     pub until: Instant,
     /// What the calls are like.
     pub mix: Mix,
+    /// Where clients are; nowhere in particular where nothing is said.
+    pub clients: Vec<Clients>,
     /// From then on every call is a plain read with patience.
     pub plain_from: Instant,
     /// Time between two checks of each upstream's chain beside the traffic; `None` for no checks.
@@ -91,6 +93,8 @@ impl MethodPolicies {
 pub struct ChainScript {
     /// Its id.
     pub id: ChainId,
+    /// Its newest block at the start.
+    pub height: u64,
     /// Mean time between blocks.
     pub block_time: Duration,
     /// It goes back by so many blocks then.
@@ -152,6 +156,25 @@ pub struct Dish {
     pub units: u32,
     /// It is about the newest block.
     pub latest: bool,
+    /// It is about one block of these ages, by its number.
+    pub ages: Option<Ages>,
+}
+
+/// How far below the newest a block may be, both ends included: each age is as likely as any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ages {
+    /// As little,
+    pub from: u64,
+    /// and as far.
+    pub to: u64,
+}
+
+impl Ages {
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.to.saturating_sub(self.from).saturating_add(1)
+    }
 }
 
 impl Dish {
@@ -164,8 +187,20 @@ impl Dish {
             effort: 1_000,
             units: 10,
             latest: false,
+            ages: None,
         }
     }
+}
+
+/// The clients of one region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clients {
+    /// The region's name.
+    pub region: String,
+    /// Of a thousand clients so many are there.
+    pub permille: u32,
+    /// The region as deciders know it; `None` where they know of no upstream there, so that these clients count as saying nothing.
+    pub index: Option<RegionIndex>,
 }
 
 /// Of a thousand calls, so many are…
@@ -215,6 +250,7 @@ impl Scenario {
             accounts: Vec::new(),
             chain: ChainScript {
                 id: ChainId(1),
+                height: crate::heads::START,
                 block_time: Duration::from_secs(1),
                 set_back: None,
                 stale_after: 4,
@@ -237,6 +273,7 @@ impl Scenario {
             },
             until: second(60),
             mix: Mix::default(),
+            clients: Vec::new(),
             plain_from: Instant::NEVER,
             probe_every: None,
             follow_heads: false,
@@ -318,6 +355,7 @@ impl Script {
             limit: None,
             allowance: None,
             capacity: None,
+            kept: Kept::default(),
             head_delay: Duration::from_millis(100),
             phases: Vec::new(),
         }

@@ -3,9 +3,10 @@
 
 use core::time::Duration;
 
-use engine::config::{AccountConfig, BreakerConfig, HedgeConfig, RetryBudgetConfig};
+use engine::config::{AccountConfig, BreakerConfig, GeoConfig, HedgeConfig, RetryBudgetConfig};
 use engine::fault::Fault;
-use engine::index::{AccountIndex, ProviderIndex};
+use engine::index::{AccountIndex, ProviderIndex, RegionIndex};
+use engine::learned::History;
 use engine::method::lookup;
 use engine::rng::Rng;
 use engine::strategy::{REGISTRY, StrategySpec};
@@ -15,7 +16,7 @@ use crate::provider::{
     BAD_GATEWAY, Behaviour, INTERNAL, NO_METHOD, PRUNED, REVERT, RIDDLE, Script, UNAUTHORIZED,
 };
 use crate::report::Report;
-use crate::scenario::{Dish, Gossip, Mix, Scenario, second};
+use crate::scenario::{Ages, Clients, Dish, Gossip, Mix, Scenario, second};
 use crate::world::run;
 
 /// When the faults end.
@@ -62,7 +63,62 @@ pub fn scenario(seed: u64) -> Scenario {
     hedge(&mut scenario, &mut Rng::new(seed ^ 0x4ED6E));
     resilience(&mut scenario, &mut Rng::new(seed ^ 0x8E5111E));
     share(&mut scenario, &mut Rng::new(seed ^ 0x5AAED));
+    regions(&mut scenario, &mut Rng::new(seed ^ 0x6E0));
+    history(&mut scenario, &mut Rng::new(seed ^ 0x0A6E5));
     scenario
+}
+
+/// In one of four scenarios clients and upstreams are in three regions, more or less far away.
+fn regions(scenario: &mut Scenario, rng: &mut Rng) {
+    if !rng.chance(1, 4) {
+        return;
+    }
+    const NAMES: [&str; 3] = ["eu", "us", "ap"];
+    let far = [0, rng.below(80), rng.below(250)].map(Duration::from_millis);
+    for script in &mut scenario.upstreams {
+        let region = rng.below(3) as usize;
+        NAMES[region].clone_into(&mut script.region);
+        script.config.region = Some(RegionIndex(region as u16));
+        script.distance = far[region];
+    }
+    let clients = (0_u16..).zip(NAMES).map(|(number, name)| Clients {
+        region: name.to_owned(),
+        permille: rng.below(400) as u32,
+        index: rng.chance(9, 10).then_some(RegionIndex(number)),
+    });
+    scenario.clients = clients.collect();
+    scenario.chain.geo = Some(GeoConfig {
+        home: rng.chance(3, 4).then(|| RegionIndex(rng.below(3) as u16)),
+        bound: Duration::from_millis(1 + rng.below(150)),
+    });
+}
+
+/// In one of four scenarios blocks of all ages are asked for, which all but the first upstream may have dropped. Nothing else happens to that
+/// one, so that there is always somebody to ask.
+fn history(scenario: &mut Scenario, rng: &mut Rng) {
+    let count = scenario.upstreams.len() as u8;
+    let (first, others) = match scenario.upstreams.as_mut_slice() {
+        [first, others @ ..] if !others.is_empty() => (first, others),
+        _ => return,
+    };
+    if !rng.chance(1, 4) {
+        return;
+    }
+    first.phases.clear();
+    for script in others {
+        let kept = rng.chance(2, 3).then(|| 40 + rng.below(160));
+        script.kept.set(History::State, kept);
+    }
+    let (balance, edge) = (Dish::new("eth_getBalance", 200), 1 + rng.below(150));
+    let ages = [(0, edge - 1), (edge, 900)].map(|(from, to)| Some(Ages { from, to }));
+    let aged = ages.map(|ages| Dish {
+        ages,
+        ..balance.clone()
+    });
+    scenario.menu.dishes.extend(aged);
+    // Without heads nothing can be known of ages, and until it is a call may have to ask them all.
+    scenario.follow_heads = true;
+    scenario.policy.attempts = scenario.policy.attempts.max(count);
 }
 
 /// Every other scenario has traces, and what can go wrong with those alone; accounts, limits, a shard that is full, and breakers of other
@@ -172,7 +228,10 @@ pub fn check(seed: u64) -> Result<Report, String> {
             "seed {seed}: {good} good and {bad} bad calls long after the faults ended"
         ));
     }
-    if scenario.strategy.name() == "round_robin" {
+    // Who is far away, or has dropped much, has no fair share.
+    let is_even =
+        scenario.chain.geo.is_none() && scenario.menu.dishes.iter().all(|dish| dish.ages.is_none());
+    if scenario.strategy.name() == "round_robin" && is_even {
         check_shares(&scenario, &report)?;
     }
     Ok(report)

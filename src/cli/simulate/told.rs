@@ -2,8 +2,8 @@
 //! for a scenario's own upstreams.
 
 use config::{
-    Account, Chain, Config, HedgeRule, Included, Measure, MethodPattern, MethodRule, Period, Quota,
-    Upstream, UpstreamUrl,
+    Account, Chain, ClientRegion, Config, Geo, HedgeRule, Included, Measure, MethodPattern,
+    MethodRule, Period, Quota, Upstream, UpstreamUrl,
 };
 use engine::index::PolicyIndex;
 use engine::method;
@@ -67,6 +67,12 @@ pub fn of_defaults(template: &Template) -> Result<Told, String> {
     }
     let mut config = Config::of_chains(vec![Chain::new("simulated", Some(1), upstreams)]);
     config.accounts = accounts;
+    if let Some(chain) = config.chains.first_mut() {
+        chain.geo = template.geo.as_ref().map(|geo| Geo {
+            home: geo.home.clone(),
+            bound: geo.bound,
+        });
+    }
     if let Some(attempts) = template.attempts {
         config.retry.attempts = attempts;
     }
@@ -87,7 +93,11 @@ pub fn of_defaults(template: &Template) -> Result<Told, String> {
         });
     }
     let chain = config.chains.first().ok_or("no chain")?;
-    of_chain(&config, chain, template)
+    let told = of_chain(&config, chain, template)?;
+    Ok(Told {
+        knows_clients: true,
+        ..told
+    })
 }
 
 /// What was agreed with the provider of an upstream, as far as it publishes that.
@@ -164,6 +174,8 @@ fn of_chain(config: &Config, chain: &Chain, template: &Template) -> Result<Told,
         shedding: decisions::shedding(config, shards),
         held_wait: config.retry.max_wait,
         panic_permille: engine.panic_permille,
+        regions: config.regions().into_iter().map(str::to_owned).collect(),
+        knows_clients: config.server.client_region != ClientRegion::default(),
         geo: engine.geo,
     })
 }

@@ -6,7 +6,9 @@
 
 mod breakers;
 mod hedges;
+mod history;
 mod notes;
+mod regions;
 mod shares;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -71,6 +73,7 @@ pub struct Auditor {
     pub(crate) retries: (u64, u64, u64),
     /// By policy: attempts allowed, and the hedges.
     policies: Vec<(usize, hedges::Hedges)>,
+    regions: regions::Regions,
 }
 
 #[derive(Debug)]
@@ -83,6 +86,8 @@ struct Upstream {
     wrong_chain: bool,
     /// Methods that it said it does not serve, and until when that is believed.
     banned: Vec<(MethodId, Instant)>,
+    /// What it said that it has no more.
+    gone: history::Gone,
     live: u32,
 }
 
@@ -128,6 +133,21 @@ const NONE_YET: Attempt = Attempt {
 };
 
 impl Call {
+    const fn new(id: CallId, request: Request, deadline: Instant) -> Self {
+        Self {
+            id,
+            request,
+            deadline,
+            made: [NONE_YET; MAX_CALL_ATTEMPTS],
+            made_count: 0,
+            paused: false,
+            sent: false,
+            hedged: false,
+            raced: 0,
+            committed: false,
+        }
+    }
+
     fn group(&self) -> MethodGroup {
         method::policy(self.request.method).class.group()
     }
@@ -158,6 +178,7 @@ impl Auditor {
             floor: Instant::ZERO,
             wrong_chain: false,
             banned: Vec::new(),
+            gone: history::Gone::default(),
             live: 0,
         });
         let mut configs = scenario.upstreams.iter().map(|script| &script.config);
@@ -185,6 +206,7 @@ impl Auditor {
             attempts: (0, 0, 0),
             retries: (0, 0, 0),
             policies: policies.collect(),
+            regions: regions::Regions::new(scenario),
         }
     }
 
@@ -203,18 +225,7 @@ impl Auditor {
         must!(free, "{id:?} begins in the place of a call that lives");
         must!(id > self.newest, "{id:?} was begun twice");
         self.newest = id;
-        self.calls[slot] = Some(Call {
-            id,
-            request,
-            deadline,
-            made: [NONE_YET; MAX_CALL_ATTEMPTS],
-            made_count: 0,
-            paused: false,
-            sent: false,
-            hedged: false,
-            raced: 0,
-            committed: false,
-        });
+        self.calls[slot] = Some(Call::new(id, request, deadline));
         self.live_calls += 1;
         self.turn(slot, id);
         self.second(now).1 += 1;
@@ -509,6 +520,7 @@ impl Auditor {
             News::HoldOff {
                 upstream, floor, ..
             } => self.heard_floor = Some((upstream, floor)),
+            News::Score { upstream, .. } => self.regions.meet(upstream),
             _ => {}
         }
     }

@@ -32,14 +32,17 @@ impl Auditor {
                 least_bad,
                 ..
             } => {
+                // Who is merely too far away has had its share of the choices.
                 self.count_shares(
                     call,
                     chosen,
-                    candidates,
+                    candidates.or(left_out.by(LeftOutBy::Region)),
                     left_out.by(LeftOutBy::BreakerOpen),
                 )?;
-                if least_bad.is_some() {
-                    self.check_nobody_is_well(call, shard, note.at)?;
+                self.check_regions(call, chosen, candidates, &left_out)?;
+                match least_bad {
+                    Some(_) => self.check_nobody_is_well(call, shard, note.at)?,
+                    None => self.check_history(call, chosen, note.at)?,
                 }
             }
             NoteKind::ProbationBegan { upstream } => {
@@ -56,6 +59,7 @@ impl Auditor {
                 probe,
                 forced,
             } => {
+                self.regions.meet(upstream);
                 self.started((call, attempt), upstream, probe, forced)?;
                 self.check_purpose(call, attempt, upstream, purpose, forced, note.at)?;
                 self.check_half(call, attempt, shard, note.at)?;
@@ -92,6 +96,9 @@ impl Auditor {
                 method,
                 until,
             } => self.upstream(upstream)?.banned.push((method, until)),
+            NoteKind::Learned { upstream, what } => {
+                self.upstream(upstream)?.gone.learn(what, note.at);
+            }
             NoteKind::Paused { call, .. } => {
                 self.noted_mut(call)?.paused = true;
                 self.grant(1, note.at)?;
@@ -239,10 +246,12 @@ impl Auditor {
                 .iter()
                 .any(|attempt| attempt.upstream == index);
             let pinned_away = call.request.pinned.is_some_and(|pinned| pinned != index);
-            let banned = self.upstreams.get(index.as_usize()).is_some_and(|known| {
+            let known = self.upstreams.get(index.as_usize());
+            let banned = known.is_some_and(|known| {
                 let mut banned = known.banned.iter();
                 banned.any(|&(method, until)| method == call.request.method && now < until)
             });
+            let has = known.is_some_and(|known| known.gone.may_have(call));
             let plainly_well = other.eligible
                 && other.breaker == State::Closed
                 && other.groups[call.group() as usize] == State::Closed
@@ -250,10 +259,15 @@ impl Auditor {
                 && !other.on_probation
                 && !other.saturated
                 && other.quarantined.is_none();
-            // Who may be behind is no plain choice for a call about the newest block.
-            let high_enough = call.request.height == Height::Any || other.lag_blocks == Some(0);
+            // Who may be behind is no plain choice for a call about the newest block, nor who is not known to have a block yet.
+            let high_enough = match call.request.height {
+                Height::Any => true,
+                Height::At(number) => other.head.is_some_and(|head| head >= number),
+                _ => other.lag_blocks == Some(0),
+            };
             plainly_well
                 && high_enough
+                && has
                 && !tried
                 && !pinned_away
                 && !banned

@@ -14,10 +14,10 @@ use serde_saphyr::{Location, Spanned};
 use super::band::Band;
 use super::fault::FileFault;
 use super::keys::{self, File};
-use super::{Template, VERSION, lay, menu};
+use super::{Template, VERSION, ages, lay, menu, regions};
 use crate::distribution::{Latency, Tail, hlog};
 use crate::provider::{Behaviour, Capacity, Limit, NAMED, Phase, Price, Script, classified};
-use crate::scenario::{ChainScript, Gossip, Mix, Scenario};
+use crate::scenario::{ChainScript, Gossip, Menu, Mix, Scenario};
 
 /// A run that is longer is no scenario but a mistake.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
@@ -25,6 +25,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 const MAX_CALLS: u64 = 200_000_000;
 const MAX_SHARDS: u16 = 64;
 const MAX_BATCH: u32 = 1_000;
+/// The longest chain.
+const MAX_HEIGHT: u64 = 1_000_000_000_000;
 const MAX_ATTEMPTS: u8 = engine::config::MAX_ATTEMPTS;
 
 type Read<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
@@ -63,14 +65,19 @@ pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec
     let (mut upstreams, providers) = upstreams(file, read, &mut faults);
     let until = Instant::ZERO + lasts;
     let bands = lay_faults(file, until, &mut upstreams, &mut faults);
+    let geo = regions::geo(file, &upstreams, &mut faults);
+    regions::add_distances(file, &mut upstreams, &mut faults);
+    let chain = chain(file, &mut faults);
+    let menu = aged(file, &upstreams, chain.height, &mut faults);
     let scenario = Scenario {
         shards: file.shards.as_ref().map_or(2, |shards| shards.value),
-        chain: chain(file, &mut faults),
+        chain,
         gossip: gossip(&file.gossip),
         load: load(file, until, &mut faults),
         bursts: bursts(file, until, &mut faults),
-        menu: menu::menu(&file.traffic, &mut faults),
+        menu,
         mix: mix(file, &mut faults),
+        clients: regions::clients(file, &upstreams, &mut faults),
         until,
         ..Scenario::new(name, 0, StrategySpec::of(REGISTRY[0]), upstreams)
     };
@@ -93,9 +100,27 @@ pub fn template(name: &str, file: &File, read: Read<'_>) -> Result<Template, Vec
         hedge: file.policy.hedge.unwrap_or(true),
         attempts: file.policy.attempts.as_ref().map(|attempts| attempts.value),
         providers,
+        geo,
         bands,
         base: scenario,
     })
+}
+
+/// The menu, by the ages of the blocks that are asked for.
+fn aged(file: &File, upstreams: &[Script], height: u64, faults: &mut Vec<FileFault>) -> Menu {
+    let before = faults.len();
+    let menu = menu::menu(&file.traffic, faults);
+    // Where a method is unknown, its dish is missing.
+    if faults.len() > before {
+        return menu;
+    }
+    let methods = file.traffic.methods.iter();
+    let mut asked: Vec<_> = methods
+        .map(|method| method.value.blocks_back.as_slice())
+        .collect();
+    asked.resize(menu.dishes.len(), &[]);
+    let kept: Vec<_> = upstreams.iter().map(|script| script.kept).collect();
+    ages::cut(menu, &asked, &kept, height, faults)
 }
 
 fn expected_calls(scenario: &Scenario) -> u64 {
@@ -156,6 +181,7 @@ fn upstreams(
         script.distance = said.distance.unwrap_or_default().0;
         script.head_delay = said.head_delay.map_or(script.head_delay, |delay| delay.0);
         script.allowance = said.allowance;
+        script.kept = ages::kept(said.history.as_ref());
         script.price = said.price.map_or(Price::default(), |price| Price {
             micros_per_million: price.per_million_units.0,
             free: price.free_units,
@@ -259,8 +285,18 @@ fn chain(file: &File, faults: &mut Vec<FileFault>) -> ChainScript {
         let message = "blocks are at least 10ms apart";
         faults.push(FileFault::at(block_time.referenced, message));
     }
+    if let Some(height) = &said.height
+        && !(1..=MAX_HEIGHT).contains(&height.value)
+    {
+        let message = format!("a chain has 1 to {MAX_HEIGHT} blocks at the start");
+        faults.push(FileFault::at(height.referenced, message));
+    }
     ChainScript {
         id: ChainId(1),
+        height: said
+            .height
+            .as_ref()
+            .map_or(usual.height, |height| height.value),
         block_time: said
             .block_time
             .as_ref()

@@ -44,6 +44,7 @@ suite! {
     "wrong-chain"
     "region-loss"
     "region-brownout"
+    "clients-in-regions"
     "prices"
     "allowance-runs-out"
     "free-tiers"

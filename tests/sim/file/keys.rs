@@ -1,6 +1,8 @@
 //! The keys of a scenario file, as they stand in it. Unknown ones are refused. What the values mean together is judged where the scenario
 //! is built; the manual's page says what each is for.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
@@ -24,6 +26,7 @@ pub struct File {
     pub chain: Chain,
     #[serde(default)]
     pub gossip: Gossip,
+    pub regions: Option<Regions>,
     pub upstreams: Vec<Spanned<Upstream>>,
     pub traffic: Traffic,
     #[serde(default)]
@@ -51,6 +54,7 @@ pub struct Policy {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chain {
+    pub height: Option<Spanned<u64>>,
     pub block_time: Option<Spanned<Span>>,
     pub set_back: Option<SetBack>,
     pub stale_after: Option<Spanned<u64>>,
@@ -73,6 +77,15 @@ pub struct Gossip {
     pub disorder: Option<Span>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Regions {
+    pub home: Option<Spanned<String>>,
+    pub bound: Option<Spanned<Span>>,
+    #[serde(default)]
+    pub distance: BTreeMap<String, Spanned<Span>>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
@@ -89,6 +102,7 @@ pub struct Upstream {
     pub allowance: Option<u64>,
     pub capacity: Option<Spanned<Capacity>>,
     pub head_delay: Option<Span>,
+    pub history: Option<History>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -137,6 +151,15 @@ pub struct Capacity {
     pub waiting: u32,
 }
 
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct History {
+    pub state: Option<u64>,
+    pub blocks: Option<u64>,
+    pub logs: Option<u64>,
+    pub traces: Option<u64>,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Traffic {
@@ -151,6 +174,8 @@ pub struct Traffic {
     pub zipf: Option<Spanned<String>>,
     pub abandoned: Option<Share>,
     pub hurried: Option<Share>,
+    #[serde(default)]
+    pub regions: BTreeMap<String, Spanned<Share>>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -178,10 +203,19 @@ pub struct Batches {
 #[serde(deny_unknown_fields)]
 pub struct Method {
     pub name: Spanned<String>,
-    pub weight: Option<u64>,
+    pub weight: Option<Spanned<u64>>,
     pub takes: Option<Times>,
     pub units: Option<u32>,
     pub latest: Option<bool>,
+    #[serde(default)]
+    pub blocks_back: Vec<Spanned<Back>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Back {
+    pub share: Share,
+    pub up_to: u64,
 }
 
 /// One fault. Which one, is told by the one key that is there beside where and when.

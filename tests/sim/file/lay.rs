@@ -7,7 +7,7 @@ use engine::config::{
     AccountConfig, DEFAULT_PANIC_PERMILLE, GeoConfig, HeadConfig, HedgeConfig, MethodPolicy,
     RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
-use engine::index::{PolicyIndex, ProviderIndex};
+use engine::index::{PolicyIndex, ProviderIndex, RegionIndex};
 use engine::method;
 use engine::strategy::StrategySpec;
 
@@ -46,6 +46,10 @@ pub struct Told {
     pub shedding: SheddingConfig,
     /// So few of a thousand upstreams are well that those that are out are used too.
     pub panic_permille: u32,
+    /// The regions' names, by index.
+    pub regions: Vec<String>,
+    /// The region of a client is known; else all count as saying nothing.
+    pub knows_clients: bool,
     /// Whether regions matter.
     pub geo: Option<GeoConfig>,
 }
@@ -83,12 +87,19 @@ impl Told {
             methods.of[id.index()] = PolicyIndex(place as u16 + 1);
         }
         let upstreams = template.base.upstreams.iter();
+        let mut regions: Vec<String> = Vec::new();
+        for script in &template.base.upstreams {
+            if !script.region.is_empty() && !regions.contains(&script.region) {
+                regions.push(script.region.clone());
+            }
+        }
         Self {
             upstreams: upstreams
                 .map(|script| ToldUpstream {
                     name: script.name.clone(),
                     config: UpstreamConfig {
                         timeout: Duration::from_secs(60),
+                        region: numbered_region(&regions, &script.region),
                         ..script.config.clone()
                     },
                 })
@@ -106,9 +117,20 @@ impl Told {
             held_wait: Duration::from_millis(1_500),
             shedding: SheddingConfig::default(),
             panic_permille: DEFAULT_PANIC_PERMILLE,
-            geo: None,
+            geo: template.geo.as_ref().map(|geo| GeoConfig {
+                home: numbered_region(&regions, geo.home.as_deref().unwrap_or_default()),
+                bound: geo.bound,
+            }),
+            regions,
+            knows_clients: true,
         }
     }
+}
+
+/// The region of this name as deciders know it.
+fn numbered_region(regions: &[String], name: &str) -> Option<RegionIndex> {
+    let place = regions.iter().position(|known| known == name)?;
+    u16::try_from(place).ok().map(RegionIndex)
 }
 
 impl Template {
@@ -135,6 +157,10 @@ impl Template {
         scenario.held_wait = told.held_wait;
         scenario.chain.panic_permille = told.panic_permille;
         scenario.chain.geo = told.geo;
+        for clients in &mut scenario.clients {
+            let known = numbered_region(&told.regions, &clients.region);
+            clients.index = known.filter(|_| told.knows_clients);
+        }
         scenario
     }
 
@@ -183,10 +209,14 @@ impl Template {
                 phases: Vec::new(),
                 ..self.base.upstreams[0].clone()
             };
+            let script = script.cloned().unwrap_or_else(calm);
+            let region = one.config.region;
+            let region = region.and_then(|region| told.regions.get(usize::from(region.0)));
             Script {
                 name: one.name.clone(),
                 config: one.config.clone(),
-                ..script.cloned().unwrap_or_else(calm)
+                region: region.cloned().unwrap_or(script.region),
+                ..script
             }
         };
         upstreams.map(lay).collect()

@@ -20,6 +20,8 @@ const USUAL: [&str; 8] = [
 
 /// The weight of the most popular one.
 const FIRST: f64 = 1e6;
+/// The largest that a file may give: all together are one number.
+const MAX_WEIGHT: u64 = 1_000_000_000;
 
 /// The menu of a scenario's traffic.
 pub fn menu(traffic: &Traffic, faults: &mut Vec<FileFault>) -> Menu {
@@ -40,8 +42,15 @@ pub fn menu(traffic: &Traffic, faults: &mut Vec<FileFault>) -> Menu {
             continue;
         }
         let usual = dish(method, weight(place, zipf));
+        let given = asked.value.weight.as_ref().map(|weight| {
+            if weight.value > MAX_WEIGHT {
+                let message = format!("a weight is at most {MAX_WEIGHT}");
+                faults.push(FileFault::at(weight.referenced, message));
+            }
+            weight.value.min(MAX_WEIGHT)
+        });
         dishes.push(Dish {
-            weight: asked.value.weight.unwrap_or(usual.weight),
+            weight: given.unwrap_or(usual.weight),
             effort: asked.value.takes.map_or(usual.effort, |takes| takes.0 * 10),
             units: asked.value.units.unwrap_or(usual.units),
             latest: asked.value.latest.unwrap_or(usual.latest),
@@ -102,5 +111,6 @@ pub(crate) fn dish(method: MethodId, weight: u64) -> Dish {
         effort,
         units,
         latest: of_head || optional,
+        ages: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Scenario files: YAML that anyone can write down an outage in. The manual's page on the simulator is the schema in words; `keys` is the
 //! schema itself. It opens no file: what a scenario names (a histogram log) is read by whoever was asked to.
 
+mod ages;
 mod band;
 mod build;
 mod committed;
@@ -8,6 +9,7 @@ mod fault;
 mod keys;
 mod lay;
 mod menu;
+mod regions;
 #[cfg(test)]
 mod tests;
 mod word;
@@ -19,6 +21,7 @@ pub use keys::Half;
 pub(crate) use lay::numbered;
 pub use lay::{Told, ToldUpstream};
 pub(crate) use menu::dish;
+pub use regions::Geo;
 
 use crate::scenario::Scenario;
 
@@ -42,6 +45,8 @@ pub struct Template {
     pub attempts: Option<u8>,
     /// The company behind each upstream.
     pub providers: Vec<String>,
+    /// Regions matter so, unless the deciders are told otherwise; `None` where they do not.
+    pub geo: Option<Geo>,
     /// What goes wrong when, for pictures.
     pub bands: Vec<Band>,
     /// Everything else. Upstreams are configured by the engine's defaults.
@@ -88,9 +93,15 @@ impl Template {
         self.base.menu.dishes.iter().map(|dish| dish.method)
     }
 
-    /// What calls of them count as, in compute units.
+    /// What calls of each method count as, in compute units.
     pub fn units(&self) -> impl Iterator<Item = (engine::method::MethodId, u32)> {
-        let dishes = self.base.menu.dishes.iter();
-        dishes.map(|dish| (dish.method, dish.units))
+        let dishes = &self.base.menu.dishes;
+        let is_first = |place: usize, method| {
+            let before = dishes.iter().take(place);
+            before.into_iter().all(|dish| dish.method != method)
+        };
+        let dishes = dishes.iter().enumerate();
+        let first = dishes.filter(move |(place, dish)| is_first(*place, dish.method));
+        first.map(|(_, dish)| (dish.method, dish.units))
     }
 }

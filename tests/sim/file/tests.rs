@@ -101,6 +101,17 @@ fn wrong_values_are_refused_with_their_place_and_what_they_must_be() {
             "a factor in whole hundredths",
         ),
         ("chain: { block_time: 1ms }\n", "7:22", "10ms apart"),
+        (
+            "regions: { home: eu }\n",
+            "7:18",
+            "in the region `eu`; no upstream has one",
+        ),
+        (
+            "regions: { distance: { eu: 10ms } }\n",
+            "7:28",
+            "the region `eu`",
+        ),
+        ("regions: { bound: 0ms }\n", "7:19", "a bound is 1ms to 60s"),
     ] {
         let said = said(addition);
         assert!(
@@ -134,6 +145,101 @@ fn another_version_a_latency_of_two_kinds_and_two_of_a_name_are_refused() {
     assert!(change(twice, &twice.repeat(2)).contains("two upstreams are called `a`"));
     assert!(change("rate: 10", "rate: 1000000000").contains("too many"));
     assert!(change("name: a", "name: a b").contains("letters, digits"));
+}
+
+#[test]
+fn regions_are_those_of_upstreams_and_clients_are_no_more_than_all() {
+    let there = LEAST.replace("name: a,", "name: a, region: eu,");
+    let with = |traffic: &str| there.replace("rate: 10", &format!("rate: 10, {traffic}"));
+    let template = read(&with("regions: { eu: 60% }")).unwrap();
+    assert_eq!(template.base.clients.len(), 1);
+    let geo = template.geo.unwrap();
+    assert_eq!((geo.home, geo.bound.as_millis()), (None, 80));
+    let said = |text: &str| read(text).unwrap_err()[0].to_string();
+    assert!(said(&with("regions: { us: 60% }")).contains("`us`; there are eu"));
+    let two = there.replace(
+        "traffic:",
+        "  - { name: b, region: us, latency: { median: 20ms } }\ntraffic:",
+    );
+    let two = two.replace("rate: 10", "rate: 10, regions: { eu: 60%, us: 50% }");
+    assert!(said(&two).contains("more than 100%"));
+    let far = format!("{there}regions: {{ home: eu, distance: {{ eu: 30ms }} }}\n");
+    let distance = read(&far).unwrap().base.upstreams[0].distance;
+    assert_eq!(distance.as_millis(), 30);
+}
+
+type WeightAndAges = (u64, Option<(u64, u64)>);
+
+/// The dishes of a file with these methods and this of the first upstream: weight, and ages.
+fn dishes(methods: &str, history: &str) -> Result<Vec<WeightAndAges>, String> {
+    let text = LEAST.replace("median: 20ms }", &format!("median: 20ms }}{history}"));
+    let text = text.replace("rate: 10", &format!("rate: 10, methods: [{methods}]"));
+    let text = format!("{text}chain: {{ height: 5000 }}\n");
+    let template = read(&text).map_err(|faults| faults[0].to_string())?;
+    let dishes = template.base.menu.dishes.iter();
+    let all = dishes.map(|dish| (dish.weight, dish.ages.map(|ages| (ages.from, ages.to))));
+    Ok(all.collect())
+}
+
+#[test]
+fn a_method_becomes_a_dish_for_each_age_that_somebody_has_all_or_nothing_of() {
+    let methods = "{ name: eth_call, weight: 3 }, { name: eth_getBalance, weight: 1, blocks_back: [{ share: 30%, up_to: 99 }, { share: 20%, up_to: 1099 }] }";
+    let whole = dishes(methods, "").unwrap();
+    let parts = [(3_000_000, None), (500_000, None), (300_000, Some((0, 99)))];
+    assert_eq!(whole[..3], parts);
+    assert_eq!(whole[3..], [(200_000, Some((100, 1_099)))]);
+    // What is said of logs is not about states.
+    assert_eq!(dishes(methods, ", history: { logs: 349 }").unwrap(), whole);
+    let cut = dishes(methods, ", history: { state: 349 }").unwrap();
+    assert_eq!(cut[..3], parts);
+    let ends = [(50_000, Some((100, 349))), (150_000, Some((350, 1_099)))];
+    assert_eq!(cut[3..], ends);
+    let none = dishes("{ name: eth_call, weight: 3 }", ", history: { state: 349 }");
+    assert_eq!(none.unwrap(), [(3, None)]);
+}
+
+#[test]
+fn ages_that_make_no_sense_are_refused() {
+    for (method, ages, word) in [
+        (
+            "eth_blockNumber",
+            "{ share: 1%, up_to: 9 }",
+            "no block by its number",
+        ),
+        (
+            "eth_call",
+            "{ share: 60%, up_to: 9 }, { share: 41%, up_to: 10 }",
+            "more than 100%",
+        ),
+        (
+            "eth_call",
+            "{ share: 1%, up_to: 9 }, { share: 1%, up_to: 9 }",
+            "further back",
+        ),
+        (
+            "eth_call",
+            "{ share: 1%, up_to: 5000 }",
+            "5000 blocks at the start",
+        ),
+    ] {
+        let said = dishes(&format!("{{ name: {method}, blocks_back: [{ages}] }}"), "");
+        let said = said.unwrap_err();
+        assert!(said.contains(word), "{method} {ages}: {said}");
+    }
+    let heavy = "{ name: eth_call, weight: 18446744073709551615 }";
+    assert!(
+        dishes(heavy, "")
+            .unwrap_err()
+            .contains("a weight is at most")
+    );
+    let none = "{ name: eth_call, weight: 0, blocks_back: [{ share: 100%, up_to: 9 }] }";
+    assert!(
+        dishes(none, "")
+            .unwrap_err()
+            .contains("some method must have a weight")
+    );
+    let said = said("chain: { height: 0 }\n");
+    assert!(said.contains("1 to 1000000000000 blocks"), "{said}");
 }
 
 #[test]

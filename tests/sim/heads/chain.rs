@@ -5,8 +5,8 @@ use core::time::Duration;
 use engine::rng::Rng;
 use engine::time::Instant;
 
-/// The first block's number.
-const START: u64 = 1_000;
+/// The newest block's number at the start, unless another is given.
+pub const START: u64 = 1_000;
 /// How far behind the newest the finalized block is.
 const FINAL_AFTER: u64 = 64;
 
@@ -79,8 +79,9 @@ impl Node {
 /// The chain: when each block was made.
 #[derive(Clone, Debug)]
 pub struct Truth {
-    /// Made at, number.
+    /// Made at, number; the first was there at the start.
     made: Vec<(Instant, u64)>,
+    start: u64,
 }
 
 impl Truth {
@@ -88,13 +89,14 @@ impl Truth {
     /// goes back then by so many blocks, or to the first.
     #[must_use]
     pub fn new(
+        start: u64,
         each: Duration,
         until: Instant,
         set_back: Option<(Instant, u64)>,
         rng: &mut Rng,
     ) -> Self {
-        let mut made = vec![(Instant::ZERO, START)];
-        let (mut slot, mut number) = (Instant::ZERO, START);
+        let mut made = vec![(Instant::ZERO, start)];
+        let (mut slot, mut number) = (Instant::ZERO, start);
         let mut set_back = set_back;
         while slot < until {
             slot = slot + each;
@@ -112,7 +114,7 @@ impl Truth {
             }
             made.push((at, number));
         }
-        Self { made }
+        Self { made, start }
     }
 
     /// The newest block at a time.
@@ -121,7 +123,7 @@ impl Truth {
         let after = self.made.partition_point(|(made, _)| *made <= at);
         self.made
             .get(after.saturating_sub(1))
-            .map_or(START, |block| block.1)
+            .map_or(self.start, |block| block.1)
     }
 
     /// The finalized block then.

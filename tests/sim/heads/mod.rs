@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use engine::time::Instant;
 
-pub use chain::{Habit, Node, Truth};
+pub use chain::{Habit, Node, START, Truth};
 pub use play::play;
 
 /// What a run is made of.

@@ -24,7 +24,7 @@ use engine::shard::{ProbeResult, Shard};
 use engine::strategy::{StrategySpec, find};
 use engine::time::Instant;
 
-use super::{Outcome, Scene, Truth};
+use super::{Outcome, START, Scene, Truth};
 
 const CHAIN: ChainIndex = ChainIndex(0);
 /// What happens before is not held against anybody: heads and pace are being learned.
@@ -116,6 +116,7 @@ impl<'a> World<'a> {
     fn new(scene: &'a Scene) -> Self {
         let mut rng = Rng::new(scene.seed);
         let truth = Truth::new(
+            START,
             scene.block_time,
             Instant::ZERO + scene.lasting,
             scene.set_back,

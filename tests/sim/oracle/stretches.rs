@@ -2,11 +2,13 @@
 
 use core::time::Duration;
 
-use engine::method::MethodId;
+use engine::learned::History;
+use engine::method::{self, MethodId};
 use engine::time::{Instant, nanos};
 
-use crate::provider::{Behaviour, Outlook, Provider};
-use crate::scenario::Scenario;
+use crate::distribution::WHOLE;
+use crate::provider::{Behaviour, Outlook, Phase, Provider};
+use crate::scenario::{Ages, Dish, Scenario};
 
 /// What changes gradually is looked at so often.
 const STEP: Duration = Duration::from_secs(2);
@@ -55,35 +57,58 @@ fn middle(from: Instant, until: Instant) -> Instant {
 
 fn outlooks(scenario: &Scenario, providers: &[Provider], at: Instant) -> Vec<Vec<Outlook>> {
     let dishes = scenario.menu.dishes.iter();
-    let of = |provider: &Provider, method: MethodId, effort: u32, latest: bool| {
-        let mut outlook = provider.outlook(at, method, effort);
-        if latest && scenario.follows_heads() && is_behind(scenario, provider, at) {
+    let of = |provider: &Provider, dish: &Dish| {
+        let mut outlook = provider.outlook(at, dish.method, dish.effort);
+        if dish.latest && scenario.follows_heads() && is_behind(scenario, provider, at) {
             outlook.answers.clear();
+        }
+        if let Some(ages) = dish.ages {
+            outlook.lack(lacking(scenario, provider, dish.method, ages, at));
         }
         outlook
     };
     dishes
-        .map(|dish| {
-            let each = providers.iter();
-            each.map(|provider| of(provider, dish.method, dish.effort, dish.latest))
-                .collect()
-        })
+        .map(|dish| providers.iter().map(|one| of(one, dish)).collect())
         .collect()
+}
+
+/// Of blocks of these ages an upstream has so many millionths not: not yet, or no more.
+fn lacking(
+    scenario: &Scenario,
+    provider: &Provider,
+    method: MethodId,
+    ages: Ages,
+    at: Instant,
+) -> u64 {
+    let behind = blocks_behind(scenario, provider, at);
+    let kind = History::of(method::policy(method));
+    let last = provider.script().kept.of(kind);
+    let last = last.map_or(u64::MAX, |kept| kept.saturating_add(behind));
+    let (from, to) = (ages.from.max(behind), ages.to.min(last));
+    let has = if from > to { 0 } else { to - from + 1 };
+    let has = u128::from(has.min(ages.count())) * u128::from(WHOLE) / u128::from(ages.count());
+    WHOLE - has as u64
 }
 
 /// What it says of the newest block would be of the past, or of no block that there is.
 fn is_behind(scenario: &Scenario, provider: &Provider, at: Instant) -> bool {
     let stale = scenario.chain.stale_after;
+    let is_ahead =
+        |phase: &Phase| matches!(phase.behaviour, Behaviour::Ahead(blocks) if blocks >= stale);
+    blocks_behind(scenario, provider, at) >= stale
+        || provider.phases(at, MethodId::OTHER).any(is_ahead)
+}
+
+/// How far behind the chain an upstream is, delays of a moment aside.
+fn blocks_behind(scenario: &Scenario, provider: &Provider, at: Instant) -> u64 {
     let block_ns = nanos(scenario.chain.block_time).max(1);
-    provider
-        .phases(at, MethodId::OTHER)
-        .any(|phase| match phase.behaviour {
-            Behaviour::StuckHead => {
-                nanos(at.saturating_duration_since(phase.from)) / block_ns >= stale
-            }
-            Behaviour::Behind(blocks) | Behaviour::Ahead(blocks) => blocks >= stale,
-            _ => false,
-        })
+    let phases = provider.phases(at, MethodId::OTHER);
+    let behind = phases.map(|phase| match phase.behaviour {
+        Behaviour::StuckHead => nanos(at.saturating_duration_since(phase.from)) / block_ns,
+        Behaviour::Behind(blocks) => blocks,
+        _ => 0,
+    });
+    behind.max().unwrap_or(0)
 }
 
 /// When anything changes, in order, from the start on.

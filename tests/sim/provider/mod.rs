@@ -6,6 +6,7 @@
 //! theirs.
 
 mod behaviour;
+mod kept;
 mod outlook;
 mod queue;
 mod saying;
@@ -13,10 +14,11 @@ mod saying;
 mod tests;
 
 pub use behaviour::{Behaviour, Phase};
+pub use kept::Kept;
 pub use outlook::{Answers, Outlook};
 pub use saying::{
-    BAD_GATEWAY, INTERNAL, NAMED, NO_METHOD, PRUNED, REVERT, RIDDLE, SYNCING, Saying, TOO_MANY,
-    UNAUTHORIZED, UNAVAILABLE, USED_UP, classified,
+    BAD_GATEWAY, INTERNAL, NAMED, NO_HISTORY, NO_METHOD, NOT_YET, PRUNED, REVERT, RIDDLE, SYNCING,
+    Saying, TOO_MANY, UNAUTHORIZED, UNAVAILABLE, USED_UP, classified,
 };
 
 use core::time::Duration;
@@ -58,6 +60,8 @@ pub struct Script {
     pub allowance: Option<u64>,
     /// How many calls it works on at once, and how many may wait.
     pub capacity: Option<Capacity>,
+    /// How much of the past it has.
+    pub kept: Kept,
     /// How long after its making it has a block.
     pub head_delay: Duration,
     /// What goes wrong when.
@@ -108,6 +112,8 @@ pub struct Ask {
     pub nth: u64,
     /// A pooled connection may be used.
     pub pooled: bool,
+    /// What it says to a call about a block that it has not; `None` where it has it, or no block is named.
+    pub lacks: Option<Saying>,
 }
 
 /// What will come of an attempt.
@@ -245,6 +251,9 @@ impl Provider {
                 let fault = USED_UP.fault_of(&self.script.name, None);
                 return fails(QUICK, fault).unbilled();
             }
+        }
+        if let Some(saying) = ask.lacks {
+            return fails(took / 2, saying.fault(None));
         }
         if let Some(servers) = &mut self.servers {
             let Some(waits) = servers.admit(now, took) else {

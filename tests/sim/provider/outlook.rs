@@ -54,6 +54,15 @@ impl Outlook {
         self.answers.iter().map(|answers| answers.share).sum()
     }
 
+    /// Of what it would answer, this share (in millionths) is about blocks that it has not.
+    pub(crate) fn lack(&mut self, part: u64) {
+        for answers in &mut self.answers {
+            let lacking = share(answers.share, part);
+            answers.share -= lacking;
+            self.late += lacking;
+        }
+    }
+
     /// Of a million attempts so many have neither answered nor failed after this time.
     #[must_use]
     pub fn waiting_after(&self, span_ns: u64) -> u64 {

@@ -83,6 +83,10 @@ pub const PRUNED: Saying = saying(
     -32000,
     "missing trie node 0a1b2c (path ) state is not available",
 );
+/// A block that a node has dropped with all that was in it.
+pub const NO_HISTORY: Saying = saying(200, 4444, "pruned history unavailable");
+/// A block that a node has not heard of yet.
+pub const NOT_YET: Saying = saying(200, -32000, "header not found");
 /// A method that is not served.
 pub const NO_METHOD: Saying = saying(
     200,
@@ -146,6 +150,9 @@ mod tests {
             ("riddle", FaultClass::Unclassified),
         ] {
             assert_eq!(class(name), Some(wanted), "{name}");
+        }
+        for saying in [NO_HISTORY, NOT_YET] {
+            assert_eq!(saying.fault(None).class, FaultClass::MissingData);
         }
     }
 }

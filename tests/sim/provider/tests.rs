@@ -1,5 +1,6 @@
 //! What is drawn agrees with what is foretold, and limits, queues and allowances hold.
 
+use engine::learned::History;
 use engine::method::lookup;
 
 use super::*;
@@ -14,6 +15,7 @@ fn ask(key: u64) -> Ask {
         key,
         nth: 0,
         pooled: false,
+        lacks: None,
     }
 }
 
@@ -120,6 +122,30 @@ fn an_allowance_ends() {
         .filter(|plan| plan.billed)
         .count();
     assert_eq!(billed, 5);
+}
+
+#[test]
+fn what_was_dropped_is_missed_by_kind_and_where_it_ends() {
+    let mut kept = Kept::default();
+    kept.set(History::State, Some(128));
+    kept.set(History::Logs, Some(1_000));
+    let lacks = |method: &str, back| kept.lacks(lookup(method.as_bytes()), back);
+    assert_eq!(lacks("eth_getBalance", 128), None);
+    assert_eq!(lacks("eth_getBalance", 129), Some(PRUNED));
+    assert_eq!(lacks("eth_getLogs", 129), None);
+    assert_eq!(lacks("eth_getLogs", 1_001), Some(NO_HISTORY));
+    assert_eq!(lacks("eth_getBlockByNumber", u64::MAX), None);
+    let mut provider = Provider::new(Script::new(0, 20), 7);
+    let told = Ask {
+        lacks: Some(PRUNED),
+        ..ask(3)
+    };
+    let (has, lacks) = (
+        provider.receive(second(1), &ask(3)),
+        provider.receive(second(1), &told),
+    );
+    assert_eq!(lacks.end, End::Finished(Err(PRUNED.fault(None))));
+    assert_eq!(lacks.ends_after, has.ends_after.map(|after| after / 2));
 }
 
 #[test]

@@ -248,6 +248,7 @@ fn template(
         hedge: true,
         attempts: None,
         providers,
+        geo: None,
         bands: Vec::new(),
         base,
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json as object};
 
+use crate::judge::RegionFigures;
 use crate::study::{Entry, Study};
 
 /// The study as one object.
@@ -42,6 +43,10 @@ fn strategy(entry: &Entry) -> Value {
         .map(|(name, share)| (name.clone(), object!(share)))
         .collect();
     let [p50, p95, p99, p999] = figures.latencies_ms;
+    let regions = figures.regions.iter();
+    let regions: Map<String, Value> = regions
+        .map(|known| (known.name.clone(), region(known)))
+        .collect();
     object!({
         "calls": figures.calls,
         "success": figures.success,
@@ -59,5 +64,19 @@ fn strategy(entry: &Entry) -> Value {
         "regret_p99": figures.regret_p99,
         "detect_ms": figures.detect_ms,
         "recover_ms": figures.recover_ms,
+        "regions": regions,
+    })
+}
+
+fn region(figures: &RegionFigures) -> Value {
+    let [p50, p95, p99, p999] = figures.latencies_ms;
+    object!({
+        "calls": figures.calls,
+        "success": figures.success,
+        "at_home": figures.at_home,
+        "p50_ms": p50,
+        "p95_ms": p95,
+        "p99_ms": p99,
+        "p999_ms": p999,
     })
 }

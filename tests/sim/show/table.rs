@@ -111,6 +111,7 @@ pub fn table(study: &Study) -> String {
         .map(|row| row.iter().map(String::as_str).collect())
         .collect();
     write_columns(&mut out, &rows);
+    write_regions(&mut out, study);
     let _ = writeln!(
         out,
         "\n{} calls, trace {:016x}; latencies in ms",
@@ -118,6 +119,31 @@ pub fn table(study: &Study) -> String {
         study.trace_hash()
     );
     out
+}
+
+/// What the clients of each region got, where the scenario says where clients are.
+fn write_regions(out: &mut String, study: &Study) {
+    let entries = study.entries.iter();
+    let rows: Vec<Vec<String>> = entries
+        .filter(|entry| !entry.figures.regions.is_empty())
+        .map(|entry| {
+            let regions = entry.figures.regions.iter().map(|region| {
+                let [p50, _, p99, _] = region.latencies_ms;
+                let at_home = region.at_home * 100.0;
+                format!("{} {at_home:.1}%, {p50:.1}, {p99:.1}", region.name)
+            });
+            std::iter::once(entry.name.clone()).chain(regions).collect()
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("\n  by the client's region: answered there, p50, p99\n");
+    let rows: Vec<Vec<&str>> = rows
+        .iter()
+        .map(|row| row.iter().map(String::as_str).collect())
+        .collect();
+    write_columns(out, &rows);
 }
 
 /// The first column to the left, the others to the right.

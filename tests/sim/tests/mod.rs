@@ -2,6 +2,8 @@
 
 mod heads;
 mod hedging;
+mod history;
+mod regions;
 mod shards;
 mod stories;
 mod suite;

@@ -14,7 +14,7 @@ use engine::time::Instant;
 use super::queue::Happening;
 use super::{Check, Decider, World};
 use crate::heads::Truth;
-use crate::provider::{Behaviour, Provider};
+use crate::provider::{Behaviour, NOT_YET, Provider, Saying};
 use crate::report::Moment;
 
 /// The id of some other chain.
@@ -75,6 +75,34 @@ impl Provider {
             _ => None,
         });
         telling.unwrap_or(ProbeResult::ChainId(right))
+    }
+
+    /// The newest block that it really has, whatever it says.
+    fn newest(&self, now: Instant, truth: &Truth) -> u64 {
+        let script = self.script();
+        let mut newest = truth.newest(now - script.head_delay);
+        for phase in self.phases(now, MethodId::OTHER) {
+            match phase.behaviour {
+                Behaviour::StuckHead => newest = newest.min(truth.newest(phase.from)),
+                Behaviour::Behind(blocks) => newest = newest.saturating_sub(blocks),
+                _ => {}
+            }
+        }
+        newest
+    }
+
+    /// What it says to a call about this block; `None` where it has it.
+    pub(super) fn lacks(
+        &self,
+        method: MethodId,
+        number: u64,
+        now: Instant,
+        truth: &Truth,
+    ) -> Option<Saying> {
+        match self.newest(now, truth).checked_sub(number) {
+            Some(back) => self.script().kept.lacks(method, back),
+            None => Some(NOT_YET),
+        }
     }
 }
 

@@ -171,6 +171,7 @@ impl<'a, D: Decider> World<'a, D> {
             ),
             mail: Mail::new(scenario.gossip, stream(seed, Concern::Gossip)),
             truth: Truth::new(
+                scenario.chain.height,
                 scenario.chain.block_time,
                 scenario.until,
                 scenario.chain.set_back,
@@ -178,7 +179,7 @@ impl<'a, D: Decider> World<'a, D> {
             ),
             heads: stream(seed, Concern::Heads),
             mark: Mark::NONE,
-            report: Report::new(seed, scenario.upstreams.len()),
+            report: Report::new(seed, scenario.upstreams.len()).in_regions(&scenario.clients),
             now: Instant::ZERO,
             stretch: 0,
         };
@@ -385,6 +386,9 @@ impl<'a, D: Decider> World<'a, D> {
                     let Some(dish) = scenario.menu.dishes.get(usize::from(live.dish)) else {
                         return Err("no such dish".to_owned());
                     };
+                    let lacks = live
+                        .block
+                        .and_then(|number| provider.lacks(dish.method, number, now, truth));
                     let plan = provider.receive(
                         now,
                         &Ask {
@@ -394,6 +398,7 @@ impl<'a, D: Decider> World<'a, D> {
                             key: live.key,
                             nth: earlier.count() as u64,
                             pooled: !fresh,
+                            lacks,
                         },
                     );
                     let is_hedge = live.sent.iter().any(|sent| !sent.heard);
@@ -467,11 +472,22 @@ impl<'a, D: Decider> World<'a, D> {
                             report.wrong += u64::from(!right);
                             report.second(now).good += 1;
                             let took = now.saturating_duration_since(live.begun);
-                            if live.served && right {
-                                report.latencies_us.push(took.as_micros() as u64);
+                            let counts = live.served && right;
+                            let took_us = counts.then_some(took.as_micros() as u64);
+                            report.latencies_us.extend(took_us);
+                            if let Some(region) = report.region(live.clients) {
+                                let from = relayed
+                                    .and_then(|(sent, _)| providers.get(sent.upstream.as_usize()));
+                                let from = from.map(|one| one.script().region.as_str());
+                                region.answered(from, took_us);
                             }
                         }
-                        Some(FaultClass::Cancelled) => report.abandoned += 1,
+                        Some(FaultClass::Cancelled) => {
+                            report.abandoned += 1;
+                            if let Some(region) = report.region(live.clients) {
+                                region.abandoned += 1;
+                            }
+                        }
                         Some(class) => {
                             *report.bad.entry(class).or_default() += 1;
                             report.avoidable += u64::from(live.well);

@@ -20,6 +20,10 @@ pub struct Live<C> {
     pub key: u64,
     /// What is asked for, as a position in the menu.
     pub dish: u16,
+    /// The block that is asked for, if one is named.
+    pub block: Option<u64>,
+    /// Where its client is, as a position among the scenario's.
+    pub clients: Option<u16>,
     /// Somebody could serve it when it began.
     pub served: bool,
     /// Somebody was well then.
@@ -83,6 +87,8 @@ impl<C> Slots<C> {
             begun: Instant::ZERO,
             key: 0,
             dish: 0,
+            block: None,
+            clients: None,
             served: true,
             well: true,
             timer: Instant::NEVER,

@@ -13,6 +13,7 @@ use engine::time::Instant;
 use super::queue::{CallName, Happening};
 use super::{CHAIN, Check, Decider, World};
 use crate::distribution;
+use crate::heads::Truth;
 use crate::scenario::{Mix, Scenario};
 
 /// So many clients take turns.
@@ -56,6 +57,10 @@ struct Wanted {
     dish: u16,
     key: u64,
     shard: u16,
+    /// Where its client is, as a position among the scenario's.
+    clients: Option<u16>,
+    /// The block that it asks for, if it names one.
+    block: Option<u64>,
     leaves_after: Option<Duration>,
     request: Request,
 }
@@ -149,7 +154,13 @@ impl<'a> Traffic<'a> {
     }
 
     /// A call. All its draws are made from a stream of its own, so that none shifts another call's.
-    fn want(&mut self, now: Instant, shard: u16, dish: Option<u16>) -> Option<Wanted> {
+    fn want(
+        &mut self,
+        now: Instant,
+        shard: u16,
+        dish: Option<u16>,
+        truth: &Truth,
+    ) -> Option<Wanted> {
         let mix = self.mix(now);
         let key = self.count;
         self.count += 1;
@@ -183,8 +194,14 @@ impl<'a> Traffic<'a> {
         let leaves = draw(rng, mix.abandoned);
         let leaves_after = leaves.then(|| Duration::from_millis(rng.below(1_000)));
         // Some hundreds of clients, each a session.
-        let session = SessionKey::new(1 + rng.below(SESSIONS));
-        // The one place where a request is made: what else a client may say (a region) is added here.
+        let session = rng.below(SESSIONS);
+        let clients = self.clients_of(session);
+        let region = clients.and_then(|place| self.scenario.clients.get(usize::from(place)));
+        let block = asked.ages.map(|ages| {
+            let back = ages.from + rng.below(ages.count());
+            self.heard_of(now, truth).saturating_sub(back).max(1)
+        });
+        // The one place where a request is made: what else a client may say is added here.
         let request = Request {
             chain: CHAIN,
             policy: self.scenario.methods.of(method),
@@ -194,21 +211,45 @@ impl<'a> Traffic<'a> {
             strategy: None,
             pinned,
             excluded,
-            session: Some(session),
-            height: if asked.latest && self.scenario.follows_heads() {
-                Height::Latest
-            } else {
-                Height::Any
+            session: Some(SessionKey::new(1 + session)),
+            region: region.and_then(|clients| clients.index),
+            height: match block {
+                Some(number) => Height::At(number),
+                None if asked.latest && self.scenario.follows_heads() => Height::Latest,
+                None => Height::Any,
             },
+            blocks: block.map_or(0, |_| 1),
             ..Request::default()
         };
         Some(Wanted {
             dish,
             key,
             shard,
+            clients,
+            block,
             leaves_after,
             request,
         })
+    }
+
+    /// The newest block that clients may know of: every upstream that keeps up has it.
+    fn heard_of(&self, now: Instant, truth: &Truth) -> u64 {
+        let delays = self.scenario.upstreams.iter();
+        let slowest = delays.map(|script| script.head_delay).max();
+        let heard = truth.newest(now - slowest.unwrap_or_default());
+        heard.min(truth.newest(now))
+    }
+
+    /// Where the client of a session is, which is always the same place: the sessions are shared out in order, without a draw.
+    fn clients_of(&self, session: u64) -> Option<u16> {
+        let permille = session * 1_000 / SESSIONS;
+        let mut all = 0;
+        let mut regions = (0_u16..).zip(&self.scenario.clients);
+        let found = regions.find(|(_, clients)| {
+            all += u64::from(clients.permille);
+            permille < all
+        });
+        found.map(|(place, _)| place)
     }
 
     fn choose(&self, rng: &mut Rng) -> u16 {
@@ -233,7 +274,7 @@ impl<D: Decider> World<'_, D> {
         let (calls, dish) = self.traffic.take(self.now);
         let shard = self.traffic.calls.below(self.lanes.len() as u64) as u16;
         for _ in 0..calls {
-            if let Some(wanted) = self.traffic.want(self.now, shard, dish) {
+            if let Some(wanted) = self.traffic.want(self.now, shard, dish, &self.truth) {
                 self.begin(&wanted)?;
             }
         }
@@ -255,6 +296,8 @@ impl<D: Decider> World<'_, D> {
         live.begun = now;
         live.key = wanted.key;
         live.dish = wanted.dish;
+        live.clients = wanted.clients;
+        live.block = wanted.block;
         live.served = served;
         live.well = well;
         live.timer = Instant::NEVER;
@@ -265,6 +308,9 @@ impl<D: Decider> World<'_, D> {
             life: live.life,
         };
         self.report.calls += 1;
+        if let Some(region) = self.report.region(wanted.clients) {
+            region.calls += 1;
+        }
         self.report.second(now).calls += 1;
         if let Some(after) = wanted.leaves_after {
             self.queue.push(now + after, Happening::Leave(name));
