@@ -2,7 +2,7 @@
 //! labels are those of metrics and events.
 
 use crate::harness::{
-    Client, Proxy, Response, Setup, balance_call, call, ok, provider, send_all, until, usable,
+    Client, Proxy, Response, Setup, balance_call, call, ok, provider, send_all, until,
 };
 use perf::provider::{Fault, Handle, Rule};
 
@@ -37,7 +37,6 @@ fn excluded(proxy: &Proxy, upstream: &str, reason: &str) -> f64 {
 fn a_choice_is_explained_and_so_is_the_one_after_a_failure() {
     let (a, b) = (provider(), provider());
     let proxy = explaining(&[("a", &a, ""), ("b", &b, "")]).start();
-    usable(&proxy, 2);
     let response = proxy.post(&balance_call(1));
     assert_eq!(
         choice(&response),
@@ -86,7 +85,6 @@ fn whoever_is_left_out_is_named_with_the_reason() {
         ("well", well, ""),
     ])
     .start();
-    usable(&proxy, 5);
     let answer = proxy.admin_put("/upstreams/ethereum/drained/drained", "{\"drained\":true}");
     assert_eq!(answer.status, 200, "{answer}");
     until("the shards to have heard of it", || {
@@ -130,7 +128,6 @@ fn an_error_of_ours_says_who_was_left_out_and_why() {
     let (a, b) = (provider(), provider());
     let deny = "methods: { deny: [eth_getCode] }";
     let proxy = explaining(&[("a", &a, deny), ("b", &b, deny)]).start();
-    usable(&proxy, 2);
     let response = proxy.post(&call(1, "eth_getCode", "[\"0xaa\", \"latest\"]"));
     assert!(response.json()["error"].is_object(), "{response}");
     assert_eq!(
@@ -177,7 +174,6 @@ fn whoever_shares_an_error_is_told_of_the_choice_that_led_to_it() {
         .server("explain: true")
         .upstream("only", &only.url(), "timeout: 500ms")
         .start();
-    usable(&proxy, 1);
     let fired = only.inject(Rule::always(Fault::Hang).for_method(METHOD));
     let same = |id| call(id, METHOD, "[\"0xaa\", \"latest\"]");
     let mut clients = send_all(&proxy, [same(1), same(2)]);
@@ -201,7 +197,6 @@ fn whoever_shares_an_error_is_told_of_the_choice_that_led_to_it() {
 fn the_least_bad_is_said_to_be_that() {
     let only = provider();
     let proxy = explaining(&[("only", &only, "")]).start();
-    usable(&proxy, 1);
     let answer = proxy.admin_put("/upstreams/ethereum/only/drained", "{\"drained\":true}");
     assert_eq!(answer.status, 200, "{answer}");
     until("it to be chosen all the same", || {
@@ -222,7 +217,6 @@ fn only_a_call_that_stands_alone_and_asked_somebody_tells_of_a_choice() {
         .upstream("a", &a.url(), "")
         .upstream("b", &b.url(), "")
         .start();
-    usable(&proxy, 2);
     let none = ["", "", ""];
     // The second is answered from the cache.
     let asked = proxy.post(&call(1, "eth_getBlockByNumber", "[\"0x1\", false]"));

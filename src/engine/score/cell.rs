@@ -173,6 +173,8 @@ pub(super) struct Cell {
     pub(super) low: Low,
     /// The mean as it was at the last answer, in microseconds; 0 for none yet.
     pub(super) usual_us: u64,
+    /// What answers that came took lately, each an eighth, in microseconds; 0 for none yet. What did not come is not in it.
+    pub(super) came_us: u64,
     pub(super) health: Share,
     pub(super) in_flight: u32,
     /// The sum of the in-flight attempts' starting times in microseconds, modulo 2⁶⁴: only its difference to a product is used.
@@ -192,6 +194,7 @@ impl Cell {
             },
             low: Low::NONE,
             usual_us: 0,
+            came_us: 0,
             health: Share::new(),
             in_flight: 0,
             started_us: 0,
@@ -206,6 +209,50 @@ impl Cell {
     }
 }
 
+/// How many answers came within the last half second.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    window: u64,
+    here: u32,
+    before: u32,
+}
+
+/// So long is a window.
+const PACE_NS: u64 = 500_000_000;
+
+impl Pace {
+    pub(super) const fn count(&mut self, now: Instant) {
+        self.move_to(now);
+        self.here = self.here.saturating_add(1);
+    }
+
+    const fn move_to(&mut self, now: Instant) {
+        let window = now.0 / PACE_NS;
+        if window != self.window {
+            self.before = if window == self.window.wrapping_add(1) {
+                self.here
+            } else {
+                0
+            };
+            self.here = 0;
+            self.window = window;
+        }
+    }
+
+    /// How long so many answers take at this pace, in microseconds; `None` while too few came to say.
+    pub(super) fn takes_us(mut self, answers: u32, now: Instant) -> Option<u64> {
+        self.move_to(now);
+        let left = PACE_NS - now.0 % PACE_NS;
+        // In thousandths.
+        let came =
+            u64::from(self.here) * 1_000 + u64::from(self.before) * (left / (PACE_NS / 1_000));
+        (came >= ENOUGH * 1_000).then(|| u64::from(answers) * (PACE_NS / 1_000) * 1_000 / came)
+    }
+}
+
+/// So many answers within half a second are a pace.
+const ENOUGH: u64 = 4;
+
 /// What is known of one upstream over all its methods.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Standing {
@@ -213,6 +260,7 @@ pub(super) struct Standing {
     /// Its answers' ratio to the methods' means, in 1/65536.
     pub(super) relative: Share,
     pub(super) load: Load,
+    pub(super) pace: Pace,
     /// When it last came back: what was sent before says nothing of it now.
     pub(super) since: Instant,
     /// What other shards know.

@@ -10,6 +10,10 @@
 //! that are at least that long. So an upstream that hangs loses its share while the calls hang, not when they time out; and queueing shows
 //! as waits, where a mere count in flight would punish whoever carries the traffic.
 //!
+//! **A queue** is seen by what comes out of it: answers that take four times what they take without load, with sixteen and more in flight. Its mean
+//! tells of when those were sent, so two upstreams with queues of seconds would take turns at getting everything. What a call will take there is
+//! what is in flight by the pace at which answers come (Little's law), which moves with each attempt that is sent.
+//!
 //! **A method that was never seen** on an upstream is estimated from what is known: the method's mean over all upstreams times the upstream's
 //! usual ratio to such means. An upstream of which nothing is known counts as average: neither a second slow (it would never
 //! be tried) nor as fast as the best (it would get everything); see [`Candidate::cold`](crate::strategy::Candidate::cold).
@@ -41,7 +45,7 @@ use crate::index::UpstreamIndex;
 use crate::method::MethodId;
 use crate::time::Instant;
 
-use cell::{Cell, HEARSAY, Low, MAX_LATENCY_US, Mean, SAMPLE, Share, Standing};
+use cell::{Cell, HEARSAY, Low, MAX_LATENCY_US, Mean, Pace, SAMPLE, Share, Standing};
 use spread::Spread;
 
 /// One, as a share.
@@ -57,6 +61,10 @@ const MIN_HEALTH: u32 = ONE / 8;
 
 /// Who is back is believed to be at least so healthy: enough for a part of its share, which then shows.
 const RETURNED_HEALTH: u32 = ONE / 8 * 7;
+
+/// Answers that take so many times what they take without load come out of a queue, if so many wait.
+const QUEUED: u64 = 4;
+const WAITING: u32 = 16;
 
 /// One, as a stretch.
 const STRETCH_ONE: u64 = 16;
@@ -176,6 +184,7 @@ impl Board {
             health: Share::new(),
             relative: Share::new(),
             load: Load::default(),
+            pace: Pace::default(),
             since: Instant::ZERO,
             told: None,
             telling: Digest::default(),
@@ -250,6 +259,9 @@ impl Board {
         let Some((took_us, at_least)) = took else {
             return;
         };
+        if !at_least {
+            standing.pace.count(now);
+        }
         if let Some(spreads) = &mut row.spreads {
             spreads.add(upstream, took_us, at_least, now);
         }
@@ -273,6 +285,12 @@ impl Board {
         cell.latency.add(sample_us, now);
         if !at_least {
             cell.usual_us = cell.latency.us();
+            let came_us = took_us.min(MAX_LATENCY_US);
+            cell.came_us = if cell.came_us == 0 {
+                came_us
+            } else {
+                (cell.came_us * 7 + came_us) / 8
+            };
             cell.low.see(&cell.latency, now);
         }
         row.mean.add(sample_us, now);
@@ -343,6 +361,10 @@ impl Board {
         let guess_us = (usual_us.saturating_mul(u64::from(relative)) >> 16).max(1);
         let known = cell.filter(|cell| cell.latency.is_known());
         let latency_us = with_waits(known, cell, guess_us, now);
+        let latency_us = standing
+            .zip(known)
+            .and_then(|(standing, cell)| queue_us(standing, cell, now))
+            .unwrap_or(latency_us);
         let fresh = |share: &&Share| {
             share.samples >= TRIAL_SAMPLES && now.saturating_duration_since(share.at) < MEMORY
         };
@@ -472,6 +494,15 @@ fn with_waits(known: Option<&Cell>, cell: Option<&Cell>, guess_us: u64, now: Ins
         .saturating_sub(mean_us.saturating_mul(waiting));
     let samples = known.map_or(1, |cell| u64::from((cell.latency.weight / SAMPLE).max(1)));
     mean_us.saturating_add(excess_us / (samples + waiting))
+}
+
+/// What a call that is sent to an upstream with a queue will take: until everything before it is answered, at the pace at which answers come. The
+/// mean tells what those took that came now, and were sent when the queue was another; whoever goes by it is always late by the length of the queue.
+fn queue_us(standing: &Standing, cell: &Cell, now: Instant) -> Option<u64> {
+    let low_us = cell.low.us()?;
+    let queues = cell.came_us >= low_us.saturating_mul(QUEUED) && standing.load.fresh >= WAITING;
+    let takes_us = queues.then(|| standing.pace.takes_us(standing.load.fresh, now))??;
+    Some(takes_us.max(low_us))
 }
 
 fn micros(span: Duration) -> u64 {

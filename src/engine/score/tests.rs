@@ -2,6 +2,8 @@
 
 use super::*;
 
+use std::vec::Vec;
+
 const A: UpstreamIndex = UpstreamIndex(0);
 const B: UpstreamIndex = UpstreamIndex(1);
 const M: MethodId = MethodId(0);
@@ -399,4 +401,57 @@ fn who_is_back_is_what_it_was_and_nobody_waits_for_what_it_was_sent_before() {
     bench.answer(B, M, 10);
     bench.board.returned(B, bench.now);
     assert_eq!(bench.latency_ms(B, M), 10);
+}
+
+#[test]
+fn a_queue_is_as_long_as_what_is_in_flight_takes_at_the_pace_of_the_answers() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.answer(A, M, 20);
+    }
+    // A server of one place, 50 a second, to which a hundred were sent at once.
+    let sent = bench.now;
+    for _ in 0..100 {
+        bench.board.started(A, M, sent);
+    }
+    let mut seen = Vec::new();
+    for number in 1..=80 {
+        bench.wait(20);
+        let took = Sample::Answered(Duration::from_millis(20 * number));
+        bench.board.ended(A, M, sent, took, bench.now);
+        seen.push(bench.latency_ms(A, M));
+    }
+    // What is left when so many were answered, and not what those took.
+    for (answered, left_ms) in [(40, 1_200), (60, 800), (80, 400)] {
+        let believed = seen[answered - 1];
+        assert!(
+            believed.abs_diff(left_ms) <= left_ms / 10,
+            "{believed} ms, {left_ms} are left"
+        );
+    }
+    // Each that is sent makes it longer at once.
+    for _ in 0..50 {
+        bench.board.started(A, M, bench.now);
+    }
+    let longer = bench.latency_ms(A, M);
+    assert!(longer.abs_diff(1_400) <= 140, "{longer}");
+    // One that answers nothing has no pace, and is waited for.
+    bench.wait(2_000);
+    assert!(bench.latency_ms(A, M) > 1_400);
+}
+
+#[test]
+fn what_hangs_among_quick_answers_is_no_queue() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        bench.answer(A, M, 20);
+    }
+    for _ in 0..30 {
+        bench.board.started(A, M, bench.now);
+    }
+    for _ in 0..100 {
+        bench.answer(A, M, 20);
+    }
+    // The waits of those that hang are in it, and nothing else.
+    assert!(bench.latency_ms(A, M) > 200);
 }
