@@ -259,6 +259,10 @@ fn upstream(upstream: &Upstream) -> Value {
             "brownout": upstream.breaker.brownout,
             "by_group": upstream.breaker.by_group,
         },
+        "hold_off": {
+            "first": format_duration(upstream.hold_off.first),
+            "longest": format_duration(upstream.hold_off.longest),
+        },
         "max_in_flight": upstream.max_in_flight,
         "limiter": {
             "in_flight": upstream.limiter.in_flight,

@@ -19,7 +19,7 @@ pub(crate) use answers::{
     Cache, ChainCache, ChainCoalesce, Coalesce, Heads, HedgeRule, MethodCache,
 };
 pub(crate) use providers::{
-    Account, ClientRegion, Geo, Limiter, MaxMind, Overload, Price, Session,
+    Account, ClientRegion, Geo, HoldOff, Limiter, MaxMind, Overload, Price, Session,
 };
 
 const SECOND: u64 = 1_000;
@@ -267,6 +267,8 @@ section! {
         optional methods: MethodFilter,
         /// When it is no longer trusted, and for how long.
         optional breaker: Breaker,
+        /// How long it is left alone after it throttled us.
+        optional hold_off: HoldOff,
         /// Most attempts at once, of the process, split over the cores, while other upstreams have room.
         optional max_in_flight: Whole<1, 1_000_000>,
         /// Which of its limits are found by trying, to stay below them.

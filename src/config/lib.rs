@@ -35,10 +35,10 @@ pub use file::MAX_ATTEMPTS;
 pub use load::{load, parse};
 pub use model::{
     AccessLog, Account, Batch, Breaker, Cache, CacheTtl, Chain, ChainCache, ClientRegion, Coalesce,
-    Compression, Config, Cores, Cors, Geo, Header, Heads, Hedge, HedgeRule, Included, Limiter,
-    Limits, Log, LogFormat, LogLevel, LogPath, MaxMind, Measure, MethodFilter, MethodPattern,
-    MethodPolicy, MethodRule, Network, Overload, Period, Pool, Price, Probe, Quota, Resolver,
-    Retry, Secret, Server, ServerTls, Session, Setting, Strategy, TrustRoots, Upstream,
+    Compression, Config, Cores, Cors, Geo, Header, Heads, Hedge, HedgeRule, HoldOff, Included,
+    Limiter, Limits, Log, LogFormat, LogLevel, LogPath, MaxMind, Measure, MethodFilter,
+    MethodPattern, MethodPolicy, MethodRule, Network, Overload, Period, Pool, Price, Probe, Quota,
+    Resolver, Retry, Secret, Server, ServerTls, Session, Setting, Strategy, TrustRoots, Upstream,
     UpstreamTls, UpstreamUrl,
 };
 pub use problem::{Excerpt, Problem, Problems};

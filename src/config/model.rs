@@ -23,7 +23,7 @@ pub use server::{
     AccessLog, Cores, Cors, Limits, Log, LogFormat, LogLevel, LogPath, Overload, Server, ServerTls,
 };
 pub use upstream::{
-    Batch, Breaker, Compression, Header, Limiter, Pool, TrustRoots, Upstream, UpstreamTls,
+    Batch, Breaker, Compression, Header, HoldOff, Limiter, Pool, TrustRoots, Upstream, UpstreamTls,
     UpstreamUrl,
 };
 

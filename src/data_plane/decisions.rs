@@ -4,7 +4,7 @@
 use config::Config;
 use engine::chain::ChainId;
 use engine::config::{
-    AccountConfig, BreakerConfig, ChainConfig, HeadConfig, LimiterConfig, MethodSet,
+    AccountConfig, BreakerConfig, ChainConfig, HeadConfig, HoldOffConfig, LimiterConfig, MethodSet,
     RetryBudgetConfig, SheddingConfig, UpstreamConfig,
 };
 use engine::index::ProviderIndex;
@@ -80,6 +80,10 @@ fn upstreams(
             weight: configured.weight,
             timeout: configured.timeout,
             breaker: breaker(&configured.breaker),
+            hold_off: HoldOffConfig {
+                first: configured.hold_off.first,
+                longest: configured.hold_off.longest,
+            },
             limiter: LimiterConfig {
                 in_flight: configured.limiter.in_flight,
                 rate: configured.limiter.rate,
@@ -139,4 +143,35 @@ pub fn retry_permille(config: &Config) -> u32 {
 /// A shard's part of the process's retry budget.
 pub fn retry_budget(config: &Config, shards: u32) -> RetryBudgetConfig {
     RetryBudgetConfig::share(retry_permille(config), config.retry.min_per_second, shards)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn hold_offs_are_each_upstream_s_own_and_one_that_cannot_be_is_refused() {
+        let url = || config::UpstreamUrl::parse("http://10.0.0.1:8545/").unwrap();
+        let one = config::Upstream::new("one", url());
+        let mut two = config::Upstream::new("two", url());
+        let (first, longest) = (Duration::from_secs(30), Duration::from_secs(7_200));
+        two.hold_off = config::HoldOff { first, longest };
+        let told = |upstreams| {
+            let chains = vec![config::Chain::new("a", Some(1), upstreams)];
+            let config = Config::of_chains(chains);
+            chain(&config, &config.chains[0], 2, &Regions::new(&config, None))
+        };
+        let (_, engine) = told(vec![one.clone(), two.clone()]).unwrap();
+        let hold_offs = engine.upstreams.iter().map(|upstream| upstream.hold_off);
+        assert_eq!(
+            hold_offs.collect::<Vec<_>>(),
+            // The defaults of the two crates are one.
+            [HoldOffConfig::default(), HoldOffConfig { first, longest }]
+        );
+        two.hold_off.longest = Duration::from_secs(29);
+        let said = told(vec![one, two]).err().unwrap();
+        assert!(said.contains("the hold-off of upstream number 1"), "{said}");
+    }
 }

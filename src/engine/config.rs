@@ -9,7 +9,7 @@ mod upstream;
 
 pub use account::{AccountConfig, AccountError, Allowance, Carried, Measure, Period, PriceConfig};
 pub use method_set::MethodSet;
-pub use upstream::{BreakerConfig, LimiterConfig, UpstreamConfig};
+pub use upstream::{BreakerConfig, HoldOffConfig, LimiterConfig, UpstreamConfig};
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -315,6 +315,8 @@ pub enum ConfigError {
     UnknownStrategy(StrategyIndex),
     /// A breaker needs at least one failure, one probe, a window and an open time.
     Breaker(UpstreamIndex),
+    /// A hold-off needs some time, and the longest is not below the first.
+    HoldOff(UpstreamIndex),
     /// An attempt needs some time.
     Timeout,
     /// A hedge's quantile or its share of the calls is out of [`HedgeConfig`]'s limits.
@@ -347,6 +349,11 @@ impl fmt::Display for ConfigError {
             Self::Breaker(index) => write!(
                 f,
                 "the breaker of upstream number {} needs failures, window, open_for and probes above zero",
+                index.0
+            ),
+            Self::HoldOff(index) => write!(
+                f,
+                "the hold-off of upstream number {} must be above zero, and longest not below first",
                 index.0
             ),
             Self::Timeout => f.write_str("a timeout must be above zero"),
@@ -421,6 +428,10 @@ impl ChainConfig {
                 || breaker.open_for.is_zero()
             {
                 return Err(ConfigError::Breaker(UpstreamIndex(position as u16)));
+            }
+            let hold_off = &upstream.hold_off;
+            if hold_off.first.is_zero() || hold_off.longest < hold_off.first {
+                return Err(ConfigError::HoldOff(UpstreamIndex(position as u16)));
             }
             if upstream.timeout.is_zero() {
                 return Err(ConfigError::Timeout);

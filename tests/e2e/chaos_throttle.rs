@@ -1,7 +1,7 @@
 //! Chaos: throttles in their dialects. A throttled provider is left alone for as long as it asked, its traffic goes to the other, it
 //! comes back by itself, and only when all are throttled does the client hear of it, with a time to wait.
 
-use crate::harness::{Pair, balance_call, error_of, until};
+use crate::harness::{Pair, Setup, balance_call, error_of, provider, until};
 use perf::provider::{Fault, Rule};
 
 #[test]
@@ -73,6 +73,31 @@ fn code_429_at_200() {
         429,
         "Your app has exceeded its compute units per second capacity.",
     ));
+}
+
+#[test]
+fn the_first_hold_off_is_as_long_as_it_is_configured() {
+    let (a, b) = (provider(), provider());
+    let proxy = Setup::default()
+        .upstream("a", &a.url(), "hold_off: { first: 20m, longest: 1h }")
+        .upstream("b", &b.url(), "")
+        .start();
+    let fired = a.inject(Rule::next(1, Fault::throttled(None)).for_method("eth_getBalance"));
+    assert_eq!(proxy.post(&balance_call(1)).status, 200);
+    assert_eq!(a.hits(fired), 1);
+    let held = proxy.metric("livechain_upstream_hold_off_seconds", &[("upstream", "a")]);
+    assert!(
+        held > LONG_S - LATE_S && held < LONG_S * 1.2 + 1.0,
+        "{held}"
+    );
+    for id in 2..=20 {
+        assert_eq!(proxy.post(&balance_call(id)).status, 200);
+    }
+    assert_eq!(
+        a.counters().method("eth_getBalance"),
+        1,
+        "A is not left alone"
+    );
 }
 
 /// A answers once with this status, these header fields and an error; then it is well again. How long it is held off for, in seconds, right

@@ -162,6 +162,46 @@ fn a_scenario_is_laid_over_a_configuration_by_name_and_compared() {
     assert_eq!(names(&both), ["priority", "round_robin@other"]);
 }
 
+const THROTTLED: &str = "version: 1
+about: One of two throttles for five seconds and names no time.
+lasts: 40s
+upstreams:
+  - { name: one, latency: { median: 20ms } }
+  - { name: mine, latency: { median: 30ms } }
+traffic: { rate: 50 }
+faults:
+  - { upstreams: [one], from: 5s, until: 10s, limit: { per_second: 1 } }
+";
+
+#[test]
+fn a_configured_hold_off_is_played() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "throttled.yaml", THROTTLED);
+    let one = "https://one.example.com/\", priority: 1";
+    // A rate that was found would keep it back after its return, too.
+    let share_of_one = |name: &str, hold_off: &str| {
+        let with = format!("{one}, limiter: {{ rate: false }}{hold_off}");
+        let config = CONFIG.replace(one, &with);
+        assert!(config.contains(&with), "{config}");
+        let config = write(folder.path(), name, &config);
+        let study = json(&[
+            "--config",
+            &config,
+            "--scenario",
+            &file,
+            "--strategy",
+            "priority",
+        ]);
+        study["strategies"]["priority"]["share"]["one"]
+            .as_f64()
+            .unwrap()
+    };
+    let usual = share_of_one("usual.yaml", "");
+    let long = share_of_one("long.yaml", ", hold_off: { first: 30m }");
+    // Before it throttles, `one` is preferred: five of forty seconds.
+    assert!(long < 0.2 && usual > 2.0 * long, "{long} and {usual}");
+}
+
 const FAR: &str = "version: 1
 about: Clients here and there, and an upstream for each of them.
 lasts: 30s

@@ -3,7 +3,9 @@
 
 use core::time::Duration;
 
-use engine::config::{AccountConfig, BreakerConfig, GeoConfig, HedgeConfig, RetryBudgetConfig};
+use engine::config::{
+    AccountConfig, BreakerConfig, GeoConfig, HedgeConfig, HoldOffConfig, RetryBudgetConfig,
+};
 use engine::fault::Fault;
 use engine::index::{AccountIndex, ProviderIndex, RegionIndex};
 use engine::learned::History;
@@ -65,6 +67,7 @@ pub fn scenario(seed: u64) -> Scenario {
     share(&mut scenario, &mut Rng::new(seed ^ 0x5AAED));
     regions(&mut scenario, &mut Rng::new(seed ^ 0x6E0));
     history(&mut scenario, &mut Rng::new(seed ^ 0x0A6E5));
+    hold_offs(&mut scenario, &mut Rng::new(seed ^ 0x0401D));
     scenario
 }
 
@@ -162,6 +165,22 @@ fn resilience(scenario: &mut Scenario, rng: &mut Rng) {
             1 => script_so_far.but_with(&balances, from, HEALED_S, broken),
             2 => script_so_far.but(from, HEALED_S, garbled),
             _ => continue,
+        };
+    }
+}
+
+/// Every other scenario has hold-offs of other lengths. They double while the faults last, so that the last one is at most as long as all before
+/// and the first together: over before everything must have come back.
+fn hold_offs(scenario: &mut Scenario, rng: &mut Rng) {
+    if rng.chance(1, 2) {
+        return;
+    }
+    for script in &mut scenario.upstreams {
+        let first = Duration::from_millis(100 + rng.below(20_000));
+        let more = Duration::from_secs(sometimes(1_800, rng).into());
+        script.config.hold_off = HoldOffConfig {
+            first,
+            longest: first + more,
         };
     }
 }

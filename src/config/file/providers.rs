@@ -1,7 +1,7 @@
 //! The sections about what providers charge, allow and carry, and about regions and overload. Like [`super`]: no defaults here, and a
 //! key's first sentence is what an editor shows.
 
-use super::{MINUTE, SECOND};
+use super::{HOUR, MINUTE, SECOND};
 use crate::kind::{Amount, FilePath, HeaderName, Money, Name, Span, Whole, section};
 use crate::model::Period;
 use crate::read::Named;
@@ -55,6 +55,16 @@ section! {
         optional in_flight: bool,
         /// Whether the number of attempts a second is found that it serves, by its throttles.
         optional rate: bool,
+    }
+}
+
+section! {
+    /// How long it is left alone after it throttled us where it names no time, or a shorter one.
+    HoldOff {
+        /// The first time. Each throttle in a row doubles it, and a fifth at most is added at random. Where no other upstream can be asked, one attempt at a time is made sooner; never before the time that the upstream named.
+        optional first: Span<{ SECOND / 10 }, HOUR>,
+        /// The doubling ends here. Not below `first`.
+        optional longest: Span<SECOND, { 24 * HOUR }>,
     }
 }
 

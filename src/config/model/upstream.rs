@@ -41,6 +41,8 @@ pub struct Upstream {
     pub methods: MethodFilter,
     /// When it is no longer trusted, and for how long.
     pub breaker: Breaker,
+    /// How long it is left alone after it throttled us.
+    pub hold_off: HoldOff,
     /// Most attempts at once, of the process, while others have room; `None` for no such limit.
     pub max_in_flight: Option<u32>,
     /// Which of its limits are found by trying.
@@ -102,6 +104,15 @@ pub struct Breaker {
     pub brownout: bool,
     /// Whether kinds of work are trusted each for itself.
     pub by_group: bool,
+}
+
+/// How long an upstream is left alone after it throttled us, where it names no time or a shorter one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldOff {
+    /// The first time; each throttle in a row doubles it.
+    pub first: Duration,
+    /// The doubling ends here; not below `first`.
+    pub longest: Duration,
 }
 
 /// Which limits of an upstream are found by trying, to stay below them.
@@ -180,6 +191,7 @@ impl Upstream {
             headers: Vec::new(),
             methods: MethodFilter::default(),
             breaker: Breaker::default(),
+            hold_off: HoldOff::default(),
             max_in_flight: None,
             limiter: Limiter::default(),
             slow_start: false,
@@ -249,6 +261,15 @@ impl Default for Breaker {
             probes: 2,
             brownout: true,
             by_group: true,
+        }
+    }
+}
+
+impl Default for HoldOff {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -8,10 +8,11 @@ use super::{Process, account, destination, narrow, set};
 use crate::file::{self, HeaderValue};
 use crate::kind::{Pattern, is_header_name};
 use crate::model::{
-    Batch, Breaker, Header, Limiter, MethodFilter, Pool, Secret, Server, Upstream, UpstreamTls,
-    UpstreamUrl,
+    Batch, Breaker, Header, HoldOff, Limiter, MethodFilter, Pool, Secret, Server, Upstream,
+    UpstreamTls, UpstreamUrl,
 };
 use crate::read::{At, Named, Origin, Reader};
+use crate::scalar::format_duration;
 
 /// Most upstreams of a chain: a candidate set is a 64-bit mask.
 pub(crate) const MAX_UPSTREAMS: usize = 64;
@@ -113,6 +114,7 @@ fn upstream(
     let tls = tls(file.tls, url.as_ref(), reader);
     let account = account::named(file.account, process.accounts, reader);
     let price = account::price(file.price.map(|at| at.value).unwrap_or_default(), reader);
+    let hold_off = hold_off(file.hold_off.map(|at| at.value).unwrap_or_default(), reader);
 
     let mut upstream = Upstream::new(name.as_deref()?, url?);
     upstream.url_file = url_file;
@@ -121,6 +123,7 @@ fn upstream(
     upstream.tls = tls;
     upstream.account = account;
     upstream.price = price;
+    upstream.hold_off = hold_off;
     set(&mut upstream.region, file.region, |name| Some(name.0));
     set(&mut upstream.max_in_flight, file.max_in_flight, |n| {
         Some(narrow(u32::MAX)(n.0))
@@ -311,6 +314,25 @@ fn breaker(file: file::Breaker) -> Breaker {
     set(&mut breaker.brownout, file.brownout, |brownout| brownout);
     set(&mut breaker.by_group, file.by_group, |by_group| by_group);
     breaker
+}
+
+fn hold_off(file: file::HoldOff, reader: &mut Reader<'_>) -> HoldOff {
+    let mut hold_off = HoldOff::default();
+    let first = file.first.as_ref().map(|at| at.origin.clone());
+    let longest = file.longest.as_ref().map(|at| at.origin.clone());
+    set(&mut hold_off.first, file.first, |span| span.0);
+    set(&mut hold_off.longest, file.longest, |span| span.0);
+    if hold_off.first > hold_off.longest
+        && let Some(origin) = first.or(longest)
+    {
+        let message = format!(
+            "first ({}) is longer than longest ({})",
+            format_duration(hold_off.first),
+            format_duration(hold_off.longest)
+        );
+        reader.problem_at(&origin, message, "shorten first, or lengthen longest");
+    }
+    hold_off
 }
 
 fn limiter(file: file::Limiter) -> Limiter {

@@ -79,6 +79,17 @@ fn the_limits_are_checked_at_their_edges() {
         broken(|chain| chain.upstreams[0].breaker.probes = 0),
         Err(ConfigError::Breaker(UpstreamIndex(0)))
     );
+    let held = |first, longest| {
+        let mut chain = chain();
+        chain.upstreams[0].hold_off = HoldOffConfig {
+            first: Duration::from_millis(first),
+            longest: Duration::from_millis(longest),
+        };
+        chain.check()
+    };
+    let refused = Err(ConfigError::HoldOff(UpstreamIndex(0)));
+    assert_eq!((held(1, 1), held(1, 2)), (Ok(()), Ok(())));
+    assert_eq!((held(0, 1), held(2, 1)), (refused, refused));
     assert_eq!(
         broken(|chain| chain.upstreams[0].limiter.max_in_flight = 1),
         Ok(())

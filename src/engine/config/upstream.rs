@@ -19,6 +19,8 @@ pub struct UpstreamConfig {
     pub timeout: Duration,
     /// When to stop trusting it.
     pub breaker: BreakerConfig,
+    /// How long it is left alone after it throttled us.
+    pub hold_off: HoldOffConfig,
     /// How its own limits are found.
     pub limiter: LimiterConfig,
     /// It was added beside upstreams that are known: its share grows with its answers.
@@ -47,6 +49,7 @@ impl Default for UpstreamConfig {
             weight: 100,
             timeout: Duration::from_secs(5),
             breaker: BreakerConfig::default(),
+            hold_off: HoldOffConfig::default(),
             limiter: LimiterConfig::default(),
             slow_start: false,
             denied: MethodSet::EMPTY,
@@ -85,6 +88,24 @@ impl Default for BreakerConfig {
             probes: 2,
             brownout: true,
             by_group: true,
+        }
+    }
+}
+
+/// How long an upstream is left alone after it throttled us, where it names no time or a shorter one. [`crate::throttle`] has the rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldOffConfig {
+    /// The first time. Above zero.
+    pub first: Duration,
+    /// Doubled with each throttle in a row it ends here. Not below `first`.
+    pub longest: Duration,
+}
+
+impl Default for HoldOffConfig {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(30 * 60),
         }
     }
 }

@@ -113,7 +113,7 @@ pub struct Traits {
     pub answered: bool,
     /// What else is learnt.
     pub side_effect: SideEffect,
-    /// How long the side effect lasts where the upstream does not say.
+    /// How long the side effect lasts where the upstream does not say. A hold-off's is configured.
     pub hold_off: Option<Duration>,
     /// What the client is sent.
     pub emit: EmitRule,
@@ -186,10 +186,10 @@ pub(super) static TABLE: [Traits; FaultClass::COUNT] = {
             .retry(RetrySame::No, RetryOther::Yes)
             .weigh(100, 100)
             .emits(EmitRule::RelayUnlessRevealing),
-        // A second: per-second allowances are the usual ones. The throttle doubles it while the answers stay the same.
+        // How long is each upstream's configuration.
         row(C::RateLimited, "rate_limited")
             .retry(RetrySame::No, RetryOther::Yes)
-            .causes(SideEffect::HoldOff, 1),
+            .causes(SideEffect::HoldOff, 0),
         row(C::QuotaBilling, "quota_billing")
             .retry(RetrySame::No, RetryOther::Yes)
             .causes(SideEffect::Quarantine, 15 * 60),

@@ -81,14 +81,11 @@ fn right_answers_and_our_own_refusals_are_not_asked_twice() {
 }
 
 #[test]
-fn effects_that_last_have_a_duration() {
+fn effects_that_last_have_a_duration_unless_it_is_configured() {
     for class in FaultClass::ALL {
         let lasting = matches!(
             class.traits().side_effect,
-            SideEffect::HoldOff
-                | SideEffect::Quarantine
-                | SideEffect::BanMethod
-                | SideEffect::MarkNotReady
+            SideEffect::Quarantine | SideEffect::BanMethod | SideEffect::MarkNotReady
         );
         assert_eq!(
             class.traits().hold_off.is_some(),

@@ -76,7 +76,7 @@ impl Upstream {
         }
         Self {
             breakers: Breakers::new(config.breaker),
-            throttle: Throttle::new(),
+            throttle: Throttle::new(config.hold_off),
             quarantine: Quarantine::new(),
             probation,
             limiter: Limiter::new(config.limiter),

@@ -124,7 +124,6 @@ impl Shard {
             throttle: match traits.side_effect {
                 SideEffect::HoldOff => Answer::Throttled {
                     retry_after: fault.hold_off,
-                    base: traits.hold_off.unwrap_or(DEFAULT_SPAN),
                 },
                 _ => Answer::Neutral,
             },

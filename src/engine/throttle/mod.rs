@@ -10,11 +10,11 @@
 //! ```
 //!
 //! Two times are kept. `floor` is the upstream's own word (Retry-After): nothing is sent before it, whatever
-//! else is out, because that is what turns a throttle into a ban. `until` is ours: at least the floor, at least a second doubled with
-//! each throttle in a row, to half an hour ([`MAX_HOLD`]), stretched at random so that shards do not return in step. Where nothing
-//! else is left, one attempt at a time may be made between the two.
+//! else is out, because that is what turns a throttle into a ban. `until` is ours: at least the floor, at least the configured first time
+//! ([`HoldOffConfig`]) doubled with each throttle in a row, to the configured longest, stretched at random so that shards do not return in
+//! step. Where nothing else is left, one attempt at a time may be made between the two.
 //!
-//! **Why a second.** Most allowances are per second, and most throttles are one burst too many: the window is over by then, and a provider that
+//! **Why a second by default.** Most allowances are per second, and most throttles are one burst too many: the window is over by then, and a provider that
 //! meant more says so. Whoever goes on refusing has been left alone for half a minute by the sixth time and for half an hour
 //! by the twelfth, as a used-up allowance of a minute, an hour or a day should be. A throttle in the middle of a ramp that had got
 //! somewhere ([`PROGRESS`]), or that began before its time for want of a better upstream, is the same throttle again, not the next one.
@@ -35,19 +35,20 @@ mod tests;
 
 use core::time::Duration;
 
+use crate::config::HoldOffConfig;
 use crate::rng::Rng;
 use crate::time::Instant;
 
 /// The longest that a Retry-After is believed.
 pub const MAX_FLOOR: Duration = Duration::from_secs(30 * 60);
-/// The longest hold-off of our own making.
-pub const MAX_HOLD: Duration = Duration::from_secs(30 * 60);
 /// So many answers in a ramp show that the upstream had come back.
 pub const PROGRESS: u32 = 4;
 /// So many answers after a hold-off, and the upstream is free again.
 pub const RAMP_PASSES: u32 = 16;
 /// Up to this much, in per cent, is added to a hold-off at random.
 const JITTER_PERCENT: u32 = 20;
+/// More change nothing: the shortest first time that can be configured (100 ms) has outgrown the longest longest one (a day) before.
+const MAX_DOUBLINGS: u32 = 31;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -61,12 +62,10 @@ enum Phase {
 pub enum Answer {
     /// The upstream served it.
     Served,
-    /// The upstream throttled it: how long it asked for, if it did, and what is taken where it did not.
+    /// The upstream throttled it: how long it asked for, if it did.
     Throttled {
         /// Retry-After or its like.
         retry_after: Option<Duration>,
-        /// The first hold-off where the upstream names no time.
-        base: Duration,
     },
     /// It says nothing about throttling.
     Neutral,
@@ -82,6 +81,7 @@ pub struct Permit {
 /// One upstream's hold-off.
 #[derive(Clone, Debug)]
 pub struct Throttle {
+    config: HoldOffConfig,
     phase: Phase,
     floor: Instant,
     until: Instant,
@@ -101,8 +101,9 @@ pub struct Throttle {
 impl Throttle {
     /// Nothing is known: free.
     #[must_use]
-    pub const fn new() -> Self {
+    pub const fn new(config: HoldOffConfig) -> Self {
         Self {
+            config,
             phase: Phase::Free,
             floor: Instant::ZERO,
             until: Instant::ZERO,
@@ -208,11 +209,11 @@ impl Throttle {
                 None
             }
             // It was sent although we knew, for want of a better one, or before we knew.
-            Answer::Throttled { retry_after, .. } if !current || self.phase == Phase::Held => {
+            Answer::Throttled { retry_after } if !current || self.phase == Phase::Held => {
                 self.raise_floor(retry_after, now);
                 None
             }
-            Answer::Throttled { retry_after, base } => Some(self.hold(retry_after, base, now, rng)),
+            Answer::Throttled { retry_after } => Some(self.hold(retry_after, now, rng)),
         }
     }
 
@@ -236,16 +237,11 @@ impl Throttle {
         self.served = served;
     }
 
-    fn hold(
-        &mut self,
-        retry_after: Option<Duration>,
-        base: Duration,
-        now: Instant,
-        rng: &mut Rng,
-    ) -> Instant {
-        let grown = base
-            .saturating_mul(1 << self.row.min(16))
-            .min(MAX_HOLD.max(base));
+    fn hold(&mut self, retry_after: Option<Duration>, now: Instant, rng: &mut Rng) -> Instant {
+        let HoldOffConfig { first, longest } = self.config;
+        let grown = first
+            .saturating_mul(1 << self.row.min(MAX_DOUBLINGS))
+            .min(longest.max(first));
         let asked = retry_after.unwrap_or_default().min(MAX_FLOOR);
         // A ramp that got somewhere, or that began before the last hold-off was over, is no reason for a longer one.
         let got_somewhere = self.phase == Phase::Ramping && self.served >= PROGRESS;
@@ -285,7 +281,7 @@ impl Throttle {
     /// Another shard is held off by this upstream: the limit is the process's, so the later end counts. The answer is the end of a
     /// hold-off that begins with it. What was told before, or is over, changes nothing.
     pub fn adopt(&mut self, floor: Instant, until: Instant, now: Instant) -> Option<Instant> {
-        let until = until.min(now + MAX_FLOOR * 2);
+        let until = until.min(now + self.config.longest.max(MAX_FLOOR) * 2);
         if until <= now {
             return None;
         }
@@ -313,11 +309,5 @@ impl Throttle {
             self.own_until = self.own_until.max(self.floor);
             self.latest = self.latest.max(self.until);
         }
-    }
-}
-
-impl Default for Throttle {
-    fn default() -> Self {
-        Self::new()
     }
 }

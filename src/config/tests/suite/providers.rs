@@ -97,6 +97,26 @@ fn regions_are_those_of_upstreams_in_the_file_s_order() {
 }
 
 #[test]
+fn hold_offs_arrive_at_their_bounds_and_what_is_not_given_is_the_default() {
+    let spans = |hold_off: config::HoldOff| (hold_off.first, hold_off.longest);
+    let config = good("providers.yaml");
+    let of = |number: usize| spans(config.chains[0].upstreams[number].hold_off);
+    let (millis, secs) = (Duration::from_millis, Duration::from_secs);
+    assert_eq!(of(0), (secs(3_600), secs(86_400)));
+    assert_eq!(of(1), (millis(100), secs(1)));
+    let read = |given: &str| {
+        let text = format!(
+            "version: 1\nchains: {{ a: {{ chain_id: 1, upstreams: [{{ name: x, http: 'http://x/', hold_off: {given} }}] }} }}\n"
+        );
+        read("hold-off.yaml", &text).map(|config| spans(config.chains[0].upstreams[0].hold_off))
+    };
+    assert_eq!(read("{}").unwrap(), (secs(1), secs(1_800)));
+    assert_eq!(read("{ longest: 1s }").unwrap(), (secs(1), secs(1)));
+    assert_eq!(read("{ first: 30m }").unwrap(), (secs(1_800), secs(1_800)));
+    assert!(read("{ first: 1801s }").is_err());
+}
+
+#[test]
 fn without_a_word_nothing_is_charged_limited_or_far() {
     let config = good("minimal.yaml");
     let chain = &config.chains[0];
@@ -109,6 +129,11 @@ fn without_a_word_nothing_is_charged_limited_or_far() {
     );
     assert!(upstream.breaker.brownout && upstream.breaker.by_group && !upstream.slow_start);
     assert!(upstream.limiter.in_flight && upstream.limiter.rate);
+    let hold_off = upstream.hold_off;
+    assert_eq!(
+        [hold_off.first, hold_off.longest].map(|span| span.as_secs()),
+        [1, 1_800]
+    );
     assert_eq!(config.server.session.header, None);
 }
 
