@@ -37,7 +37,8 @@ fn stage(change: impl FnOnce(Setup) -> Setup) -> (Vec<Handle>, Proxy) {
     (providers, proxy)
 }
 
-/// One of the two good ones is always there.
+/// One of the two good ones is always there, and the other long enough to be found well again before the next is killed: else the lagging one may be
+/// all that is left, and what it has is better than nothing.
 fn churn(providers: &[Handle], until_done: &AtomicBool) -> u64 {
     let mut kills = 0;
     while !until_done.load(Ordering::SeqCst) {
@@ -46,7 +47,7 @@ fn churn(providers: &[Handle], until_done: &AtomicBool) -> u64 {
         kills += 1;
         sleep(Duration::from_millis(400));
         provider.revive().unwrap();
-        sleep(Duration::from_millis(400));
+        sleep(Duration::from_millis(1_000));
     }
     kills
 }
