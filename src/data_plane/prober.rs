@@ -21,6 +21,9 @@ const TIMEOUT_NS: u64 = 5_000_000_000;
 /// How often it is looked whether a name has been resolved; nothing is sent.
 const LOOK_EVERY_NS: u64 = 50_000_000;
 
+/// How often it is looked whether an upstream that wants to be left alone still does.
+const LOOK_WHILE_HELD_NS: u64 = 1_000_000_000;
+
 /// Starts one task for each upstream of each chain that probes.
 pub fn start(worker: &Rc<Worker>, reports: &ReportLane) {
     for (chain, configured) in worker.chains.iter().zip(&worker.epoch.config.chains) {
@@ -32,12 +35,28 @@ pub fn start(worker: &Rc<Worker>, reports: &ReportLane) {
             let (worker, upstream, reports) = (worker.clone(), upstream.clone(), reports.clone());
             rt::spawn(async move {
                 while !worker.draining() {
+                    leave_alone(&worker, &upstream).await;
                     probe(&worker, &upstream, &reports).await;
                     rt::sleep_until(rt::now().saturating_add(interval_ns)).await;
                 }
             })
             .detach();
         }
+    }
+}
+
+/// Waits while the upstream does not want to hear of us.
+async fn leave_alone(worker: &Worker, upstream: &Upstream) {
+    while !worker.draining() {
+        let floor = worker
+            .engine
+            .borrow()
+            .left_alone_until(upstream.chain, upstream.index);
+        let now = worker.now();
+        if floor <= now {
+            return;
+        }
+        rt::sleep_until(floor.0.min(now.0.saturating_add(LOOK_WHILE_HELD_NS))).await;
     }
 }
 

@@ -59,7 +59,7 @@ section! {
 }
 
 section! {
-    /// How long it is left alone after it throttled us where it names no time, or a shorter one. Clients' calls are meant: checks (`probe`) and questions for the head (`heads`) go on.
+    /// How long it is left alone after it throttled us where it names no time, or a shorter one. Clients' calls are meant: checks (`probe`) and questions for the head (`heads`) wait for the provider's own time only.
     HoldOff {
         /// The first time. Each throttle in a row doubles it, and a fifth at most is added at random. Where no other upstream can be asked, one attempt at a time is made sooner; never before the time that the upstream named.
         optional first: Span<{ SECOND / 10 }, HOUR>,

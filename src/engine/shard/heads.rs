@@ -123,8 +123,15 @@ impl Shard {
     ) -> Option<HeadPoll> {
         let poll = self.chain(chain)?.heads.next_poll(upstream)?;
         Some(HeadPoll {
-            at: poll.at.max(now),
+            at: poll.at.max(now).max(self.left_alone_until(chain, upstream)),
             ..poll
         })
+    }
+
+    /// Before this an upstream itself does not want to hear of us (its Retry-After), be it a check; the past for whoever does not mind.
+    #[must_use]
+    pub fn left_alone_until(&self, chain: ChainIndex, upstream: UpstreamIndex) -> Instant {
+        let member = self.chain(chain).and_then(|state| state.upstream(upstream));
+        member.map_or(Instant::ZERO, |member| member.throttle.floor())
     }
 }

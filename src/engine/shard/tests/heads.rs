@@ -237,3 +237,24 @@ fn how_an_upstream_stands_is_told_when_it_is_known_and_has_changed() {
     bench.call_with(read("eth_call"), Ok(()));
     assert_eq!(scores(&mut bench), 1, "it is still so");
 }
+
+#[test]
+fn who_does_not_want_to_hear_of_us_is_not_asked_for_its_head_either() {
+    for asks in [Some(30), None] {
+        let mut bench = Bench::impatient(2);
+        bench.head(A, 100);
+        let mut request = read("eth_call");
+        request.pinned = Some(A);
+        let asked = asks.map(Duration::from_secs);
+        let fault = Fault::new(FaultClass::RateLimited, "test").with_hold_off(asked);
+        bench.call_with_pinned(request, fault);
+        let until = bench.now + asked.unwrap_or_default();
+        assert_eq!(bench.shard.left_alone_until(CHAIN, A), until);
+        assert_eq!(bench.shard.left_alone_until(CHAIN, B), Instant::ZERO);
+        let poll = |upstream| bench.shard.next_head_poll(CHAIN, upstream, bench.now);
+        let at = poll(A).unwrap().at;
+        // Our own time is no reason not to look.
+        assert!(at >= until && (asks.is_some() || at < bench.now + Duration::from_secs(1)));
+        assert_eq!(poll(B).unwrap().at, bench.now);
+    }
+}
