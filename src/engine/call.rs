@@ -14,6 +14,7 @@ use crate::index::{
 };
 use crate::method::{self, Effect, MethodGroup, MethodId};
 use crate::protocol::ProtocolSet;
+use crate::score::Outing;
 use crate::throttle;
 use crate::time::Instant;
 
@@ -278,6 +279,8 @@ pub(crate) struct Attempt {
     pub(crate) quarantined: bool,
     /// Its upstream had not its whole share when it was sent.
     pub(crate) on_trial: bool,
+    /// Which of its upstream's outings it was sent in.
+    pub(crate) outing: Outing,
     /// How long an answer was believed to take here when it was sent, in microseconds.
     pub(crate) expected_us: u32,
     /// How long one took when one last came, in microseconds: how long nobody's answering is no silence yet.

@@ -293,20 +293,10 @@ impl Breakers {
         Changes { whole, group: own }
     }
 
-    /// A check beside the traffic found the upstream well. It never closes a breaker, it only lets the probes start before
-    /// their time, once the first `open_for` is over. A check is a read: it says nothing of other kinds of work.
-    ///
-    /// Where `usual` lies between two checks and three of them have found nothing of the kind, this one is news of a return, which waits for no more than
-    /// a second.
-    /// Probes that are out by then are not waited for: it is half-open once more.
-    pub fn checked_well(&mut self, now: Instant, usual: Duration) -> Changes {
-        Changes {
-            whole: self.whole.checked_well(now, usual),
-            group: self.of_mut(MethodGroup::Reads).checked_well(now, usual),
-        }
-    }
-
-    /// Another shard's check found the upstream well at `at`, and one did so after a silence at `returned`.
+    /// A check beside the traffic found the upstream well at `at`, and one did so after a silence at `returned` (the base for never), be it another
+    /// shard's. It never closes a breaker, it only lets the probes start before their time: once the first `open_for` is over, or after a silence
+    /// within a second. Probes that were out by then are not waited for: it is half-open once more. A check is a read: it says nothing of other kinds
+    /// of work.
     pub fn heard_well(&mut self, at: Instant, returned: Instant) -> Changes {
         Changes {
             whole: self.whole.heard_well(at, returned),

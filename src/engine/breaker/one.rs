@@ -13,8 +13,6 @@ use super::{Change, MAX_OPEN, State, Verdict};
 const OPEN_JITTER_PERCENT: u32 = 25;
 /// A success this long before another shard's breaker opened still speaks against opening this one, if no failure followed it.
 const OWN_WORD: Duration = Duration::from_secs(1);
-/// Checks that would usually have come, and did not, are a silence.
-const SILENCE: u32 = 3;
 /// Who was silent and is back is probed no sooner than this after its breaker opened.
 const RETURN_AFTER: Duration = Duration::from_secs(1);
 /// After closing, this many open times without a trip forget the earlier trips.
@@ -206,12 +204,6 @@ impl Breaker {
             Verdict::Failure(_) | Verdict::Unreachable => self.run = self.run.saturating_add(1),
             Verdict::Neutral => {}
         }
-    }
-
-    /// A check found the upstream well; they are so far apart where all is well.
-    pub(super) fn checked_well(&mut self, now: Instant, usual: Duration) -> Option<Change> {
-        let silent = now.saturating_duration_since(self.well) >= usual.saturating_mul(SILENCE);
-        self.heard_well(now, if silent { now } else { Instant::ZERO })
     }
 
     /// A check found it well at `at`, and one did so after a silence at `returned`.

@@ -169,10 +169,16 @@ impl Heads {
         self.pace.block_time().or_else(told)
     }
 
-    /// How far apart questions to an upstream that answers are at least.
+    /// Would an answer now be the first after a silence? The question before failed, or this one was due long ago and is answered only now.
     #[must_use]
-    pub const fn usual_interval(&self) -> Duration {
-        self.config.min_interval
+    pub fn is_silent(&self, upstream: UpstreamIndex, now: Instant) -> bool {
+        let Some(height) = self.heights.get(upstream.as_usize()) else {
+            return false;
+        };
+        let due = || self.next_poll(upstream).map_or(now, |poll| poll.at);
+        height.polls.was_asked(HeadKind::Newest)
+            && (height.polls.failures(HeadKind::Newest) > 0
+                || due() + self.config.min_interval <= now)
     }
 
     /// Takes in an upstream's answer to a question for one of its heads.

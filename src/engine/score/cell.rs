@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::decay::decayed;
-use super::{Load, MEMORY, ONE, TRIAL_SAMPLES};
+use super::{Load, MEMORY, ONE, Outing, TRIAL_SAMPLES};
 use crate::gossip::Digest;
 use crate::time::Instant;
 
@@ -175,6 +175,8 @@ pub(super) struct Cell {
     pub(super) usual_us: u64,
     /// What answers that came took lately, each an eighth, in microseconds; 0 for none yet. What did not come is not in it.
     pub(super) came_us: u64,
+    /// When the upstream last said anything to this method.
+    pub(super) spoke_at: Instant,
     pub(super) health: Share,
     pub(super) in_flight: u32,
     /// The sum of the in-flight attempts' starting times in microseconds, modulo 2⁶⁴: only its difference to a product is used.
@@ -195,6 +197,7 @@ impl Cell {
             low: Low::NONE,
             usual_us: 0,
             came_us: 0,
+            spoke_at: Instant::ZERO,
             health: Share::new(),
             in_flight: 0,
             started_us: 0,
@@ -263,6 +266,7 @@ pub(super) struct Standing {
     pub(super) pace: Pace,
     /// When it last came back: what was sent before says nothing of it now.
     pub(super) since: Instant,
+    pub(super) outing: Outing,
     /// What other shards know.
     pub(super) told: Option<Digest>,
     /// What they were told last.

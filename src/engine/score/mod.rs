@@ -84,6 +84,10 @@ pub enum Sample {
     Neutral,
 }
 
+/// The time from one return of an upstream to the next. Attempts of one instant may belong to two of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outing(u32);
+
 /// Attempts at an upstream that have not ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
@@ -186,6 +190,7 @@ impl Board {
             load: Load::default(),
             pace: Pace::default(),
             since: Instant::ZERO,
+            outing: Outing::default(),
             told: None,
             telling: Digest::default(),
         };
@@ -195,15 +200,17 @@ impl Board {
         }
     }
 
-    /// An attempt was sent.
-    pub fn started(&mut self, upstream: UpstreamIndex, method: MethodId, now: Instant) {
+    /// An attempt was sent: in this outing of the upstream's, which [`Self::ended`] is to be told.
+    pub fn started(&mut self, upstream: UpstreamIndex, method: MethodId, now: Instant) -> Outing {
         let count = self.upstreams.len();
+        let mut outing = Outing::default();
         if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
             standing.load.all += 1;
             standing.load.fresh += 1;
+            outing = standing.outing;
         }
         let Some(slot) = self.rows.get_mut(method.index()) else {
-            return;
+            return outing;
         };
         let row = slot.get_or_insert_with(|| Row {
             mean: Mean::default(),
@@ -214,6 +221,7 @@ impl Board {
             cell.in_flight += 1;
             cell.started_us = cell.started_us.wrapping_add(now.as_micros());
         }
+        outing
     }
 
     /// An attempt that was sent at `started` ended.
@@ -221,7 +229,7 @@ impl Board {
         &mut self,
         upstream: UpstreamIndex,
         method: MethodId,
-        started: Instant,
+        (started, outing): (Instant, Outing),
         sample: Sample,
         now: Instant,
     ) {
@@ -235,7 +243,7 @@ impl Board {
             return;
         };
         standing.load.all = standing.load.all.saturating_sub(1);
-        if started < standing.since {
+        if outing != standing.outing {
             return;
         }
         standing.load.fresh = standing.load.fresh.saturating_sub(1);
@@ -301,6 +309,7 @@ impl Board {
     pub fn returned(&mut self, upstream: UpstreamIndex, now: Instant) {
         if let Some(standing) = self.upstreams.get_mut(upstream.as_usize()) {
             standing.since = now;
+            standing.outing.0 = standing.outing.0.wrapping_add(1);
             standing.load.fresh = 0;
             standing.health.value = standing.health.value.max(RETURNED_HEALTH);
         }
@@ -315,11 +324,11 @@ impl Board {
         }
     }
 
-    /// When an upstream last came back; the base for never.
+    /// When an upstream came back, if that was after an attempt of this outing was sent.
     #[must_use]
-    pub fn returned_at(&self, upstream: UpstreamIndex) -> Instant {
-        let standing = self.upstreams.get(upstream.as_usize());
-        standing.map_or(Instant::ZERO, |standing| standing.since)
+    pub fn returned_since(&self, upstream: UpstreamIndex, outing: Outing) -> Option<Instant> {
+        let standing = self.upstreams.get(upstream.as_usize())?;
+        (standing.outing != outing).then_some(standing.since)
     }
 
     /// The time within which so many of a thousand recent answers of an upstream to a method came; of all upstreams, where fewer than twenty of
@@ -404,6 +413,22 @@ impl Board {
         let row = self.rows.get(method.index())?.as_ref()?;
         let cell = row.cells.get(upstream.as_usize())?;
         (cell.usual_us > 0).then(|| (Duration::from_micros(cell.usual_us), cell.health.at))
+    }
+
+    /// An upstream said something to a question with this method, be it an error or the beginning of an answer.
+    pub fn spoke(&mut self, upstream: UpstreamIndex, method: MethodId, now: Instant) {
+        let row = self.rows.get_mut(method.index()).and_then(Option::as_mut);
+        if let Some(cell) = row.and_then(|row| row.cells.get_mut(upstream.as_usize())) {
+            cell.spoke_at = now;
+        }
+    }
+
+    /// How many attempts at an upstream wait for an answer to a method, and when it last said anything to one; the base for never.
+    #[must_use]
+    pub fn waiting(&self, upstream: UpstreamIndex, method: MethodId) -> (u32, Instant) {
+        let row = self.rows.get(method.index()).and_then(Option::as_ref);
+        let cell = row.and_then(|row| row.cells.get(upstream.as_usize()));
+        cell.map_or((0, Instant::ZERO), |cell| (cell.in_flight, cell.spoke_at))
     }
 
     /// How long an upstream's answers to a method take now, in sixteenths of what they took at their best within the last minute or two; 16

@@ -39,8 +39,13 @@ impl Bench {
         let started = self.now;
         self.board.started(upstream, method, started);
         self.wait(millis);
-        self.board
-            .ended(upstream, method, started, sample, self.now);
+        self.board.ended(
+            upstream,
+            method,
+            (started, Outing::default()),
+            sample,
+            self.now,
+        );
     }
 
     fn estimate(&self, upstream: UpstreamIndex, method: MethodId) -> Estimate {
@@ -140,9 +145,13 @@ fn cancelled_attempts_leave_no_trace() {
     let before = bench.estimate(A, M);
     for _ in 0..5 {
         bench.board.started(A, M, bench.now);
-        bench
-            .board
-            .ended(A, M, bench.now, Sample::Neutral, bench.now);
+        bench.board.ended(
+            A,
+            M,
+            (bench.now, Outing::default()),
+            Sample::Neutral,
+            bench.now,
+        );
     }
     assert_eq!(bench.estimate(A, M), before);
     assert_eq!(bench.board.load(A), Load::default());
@@ -346,7 +355,9 @@ fn absurd_latencies_do_not_overflow() {
     for _ in 0..10 {
         bench.board.started(A, M, bench.now);
         let sample = Sample::Answered(Duration::MAX);
-        bench.board.ended(A, M, bench.now, sample, bench.now);
+        bench
+            .board
+            .ended(A, M, (bench.now, Outing::default()), sample, bench.now);
         bench.end(A, M, 0, Sample::Answered(Duration::ZERO));
     }
     let estimate = bench.estimate(A, M);
@@ -358,9 +369,13 @@ fn what_does_not_exist_is_ignored() {
     let mut bench = Bench::new();
     let nobody = UpstreamIndex(9);
     bench.board.started(nobody, M, bench.now);
-    bench
-        .board
-        .ended(nobody, M, bench.now, Sample::Neutral, bench.now);
+    bench.board.ended(
+        nobody,
+        M,
+        (bench.now, Outing::default()),
+        Sample::Neutral,
+        bench.now,
+    );
     assert!(bench.estimate(nobody, M).cold);
     bench.answer(A, MethodId::OTHER, 5);
     assert_eq!(bench.latency_ms(A, MethodId::OTHER), 5);
@@ -393,7 +408,9 @@ fn who_is_back_is_what_it_was_and_nobody_waits_for_what_it_was_sent_before() {
     assert_eq!(bench.estimate(A, M).latency_us / 1_000, 20);
     for _ in 0..10 {
         let sample = Sample::Failed(100, Some(Duration::from_secs(100)));
-        bench.board.ended(A, M, sent, sample, bench.now);
+        bench
+            .board
+            .ended(A, M, (sent, Outing::default()), sample, bench.now);
     }
     assert_eq!(bench.estimate(A, M).latency_us / 1_000, 20);
     assert_eq!(bench.board.load(A), Load::default());
@@ -418,7 +435,9 @@ fn a_queue_is_as_long_as_what_is_in_flight_takes_at_the_pace_of_the_answers() {
     for number in 1..=80 {
         bench.wait(20);
         let took = Sample::Answered(Duration::from_millis(20 * number));
-        bench.board.ended(A, M, sent, took, bench.now);
+        bench
+            .board
+            .ended(A, M, (sent, Outing::default()), took, bench.now);
         seen.push(bench.latency_ms(A, M));
     }
     // What is left when so many were answered, and not what those took.

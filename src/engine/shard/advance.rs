@@ -268,6 +268,7 @@ impl Shard {
             throttle: permits.throttle,
             quarantined: permits.quarantined,
             on_trial: permits.on_trial,
+            outing: permits.outing,
             expected_us: micros(estimate.latency_us),
             usual_us: micros(estimate.usual_us),
             account,

@@ -17,7 +17,7 @@ use crate::note::NoteKind;
 use crate::probation::{Probation, Ramp};
 use crate::quarantine::{Cause, Quarantine};
 use crate::rng::Rng;
-use crate::score::Board;
+use crate::score::{Board, Outing};
 use crate::shard::ProbeResult;
 use crate::strategy::{Candidate, Cap, Needs, Offer, Race, Strategy, StrategySpec};
 use crate::throttle::{self, Throttle};
@@ -160,6 +160,7 @@ pub(super) struct Permits {
     pub(super) quarantined: bool,
     /// It finds out how an upstream does that has not its whole share.
     pub(super) on_trial: bool,
+    pub(super) outing: Outing,
 }
 
 impl Chain {
@@ -309,7 +310,7 @@ impl Chain {
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Permits {
-        self.board.started(index, method, now);
+        let outing = self.board.started(index, method, now);
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Permits::default();
         };
@@ -321,6 +322,7 @@ impl Chain {
             throttle,
             quarantined: upstream.quarantine.admit(),
             on_trial: self.thinned.contains(index),
+            outing,
         };
         if changes.any() {
             for kind in breaker_notes(index, group, changes).into_iter().flatten() {
@@ -375,12 +377,11 @@ impl Chain {
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Reported {
-        let usual = self.heads.usual_interval();
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Reported::default();
         };
         if self.chain_id.is_none_or(|wanted| wanted == seen) {
-            let changes = upstream.breakers.checked_well(now, usual);
+            let changes = upstream.breakers.heard_well(now, Instant::ZERO);
             for kind in breaker_notes(index, MethodGroup::Reads, changes)
                 .into_iter()
                 .flatten()
@@ -449,11 +450,15 @@ impl Chain {
         now: Instant,
         note: &mut impl FnMut(NoteKind),
     ) -> Reported {
-        let usual = self.heads.usual_interval();
+        let returned = if self.heads.is_silent(index, now) {
+            now
+        } else {
+            Instant::ZERO
+        };
         let Some(upstream) = self.upstreams.get_mut(index.as_usize()) else {
             return Reported::default();
         };
-        let changes = upstream.breakers.checked_well(now, usual);
+        let changes = upstream.breakers.heard_well(now, returned);
         for kind in breaker_notes(index, MethodGroup::Reads, changes)
             .into_iter()
             .flatten()

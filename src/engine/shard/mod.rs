@@ -204,7 +204,7 @@ impl Shard {
                     let upstream = attempt.upstream;
                     call.hedge_at = Instant::NEVER;
                     if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
-                        chain.heard(upstream, now);
+                        chain.heard(upstream, call.request.method, now);
                     }
                 }
             }
@@ -327,7 +327,7 @@ impl Shard {
         attempt.first_byte = attempt.first_byte.min(now);
         call.hedge_at = Instant::NEVER;
         if let Some(chain) = self.chains.get_mut(call.request.chain.as_usize()) {
-            chain.heard(upstream, now);
+            chain.heard(upstream, call.request.method, now);
         }
         self.cancel_live(call, Some(id), true, now);
         call.phase = Phase::Committed { attempt: id };

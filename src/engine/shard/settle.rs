@@ -157,16 +157,20 @@ impl Shard {
             return;
         };
         // Sent before the upstream came back, its failure is one of then.
-        let lesson = if attempt.started < chain.board.returned_at(index) {
+        let lesson = if chain.board.returned_since(index, attempt.outing).is_some() {
             &lesson.without_blame()
         } else {
             lesson
         };
-        chain
-            .board
-            .ended(index, method, attempt.started, lesson.sample, now);
+        chain.board.ended(
+            index,
+            method,
+            (attempt.started, attempt.outing),
+            lesson.sample,
+            now,
+        );
         if lesson.heard {
-            chain.heard(index, now);
+            chain.heard(index, method, now);
         }
         if lesson.works {
             chain.heads.works(index);

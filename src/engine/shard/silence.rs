@@ -4,14 +4,15 @@
 //! would then want a retry at the same moment: more than the budget has, and so errors that a healthy neighbour could have
 //! prevented. But a call that is merely slow must not be cut short on an upstream that is well. So what counts is not the
 //! attempt's age but the upstream's silence: for a second, and for sixteen times what its answers took when they last came, it has answered
-//! nobody, although at least [`MIN_WAITING`] attempts wait for it.
+//! nobody, although at least [`MIN_WAITING`] attempts wait for it; or nobody who asked for the same method, of whom as many wait. And whoever was sent
+//! into a silence that is over since then is not answered any more.
 
 use core::time::Duration;
 
 use crate::call::{Attempt, Call};
 use crate::fault::{Fault, FaultClass};
 use crate::index::{AttemptId, UpstreamIndex};
-use crate::method::Effect;
+use crate::method::{Effect, MethodId};
 use crate::time::Instant;
 
 use super::Shard;
@@ -38,8 +39,9 @@ fn patience(usual: Duration) -> Duration {
 }
 
 impl Chain {
-    /// The upstream said something.
-    pub(super) fn heard(&mut self, index: UpstreamIndex, now: Instant) {
+    /// The upstream said something to a question with this method.
+    pub(super) fn heard(&mut self, index: UpstreamIndex, method: MethodId, now: Instant) {
+        self.board.spoke(index, method, now);
         if let Some(upstream) = self.upstreams.get_mut(index.as_usize()) {
             upstream.heard = now;
         }
@@ -51,19 +53,19 @@ impl Chain {
             .upstream(attempt.upstream)
             .map_or(now, |upstream| upstream.heard);
         let patience = patience(attempt.usual());
-        let returned = self.board.returned_at(attempt.upstream);
-        let silent_since = if attempt.started < returned {
-            returned
+        let returned = self.board.returned_since(attempt.upstream, attempt.outing);
+        let whole = returned.unwrap_or(heard.max(attempt.started)) + patience;
+        let (waiting, came) = self.board.waiting(attempt.upstream, call.request.method);
+        let over = if waiting >= MIN_WAITING {
+            whole.min(came.max(attempt.started) + patience)
         } else {
-            heard.max(attempt.started)
+            whole
         };
-        let over = silent_since + patience;
         if over > now {
             return Err(over);
         }
-        // Others that were sent later are answered, and this one is not: it never will be.
-        let few =
-            attempt.started >= returned && self.board.load(attempt.upstream).fresh < MIN_WAITING;
+        // Others that were sent after a return are answered, and this one is not: it never will be.
+        let few = returned.is_none() && self.board.load(attempt.upstream).fresh < MIN_WAITING;
         if few || !self.can_go_elsewhere(call, now) {
             return Err(now + patience);
         }

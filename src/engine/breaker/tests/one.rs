@@ -271,7 +271,7 @@ fn an_attempt_sent_although_open_may_bring_it_back_but_not_keep_it_out() {
 #[test]
 fn a_check_beside_the_traffic_shortens_a_long_open_time_only() {
     let mut breaker = tripped_at(1);
-    breaker.checked_well(at(2), Duration::MAX);
+    breaker.heard_well(at(2), Instant::ZERO);
     assert!(!breaker.admits(at(10)), "not before the first open time");
     assert!(breaker.admits(at(11)));
     assert_eq!(breaker.state(), State::Open, "it takes a probe to find out");
@@ -281,18 +281,16 @@ fn a_check_beside_the_traffic_shortens_a_long_open_time_only() {
     breaker.finish(probe, Verdict::Failure(100), until, &mut Rng::new(1));
     let long = breaker.open_until().unwrap();
     assert!(long >= until + Duration::from_secs(20));
-    breaker.checked_well(until + Duration::from_secs(12), Duration::MAX);
+    breaker.heard_well(until + Duration::from_secs(12), Instant::ZERO);
     assert!(breaker.admits(until + Duration::from_secs(12)));
 }
-
-const USUAL: Duration = Duration::from_secs(1);
 
 #[test]
 fn a_check_after_a_silence_is_news_of_a_return_and_is_followed_at_once() {
     // Checks came all the time: what failed was something else.
     let mut breaker = breaker();
     for second in 1..20 {
-        breaker.checked_well(at(second), USUAL);
+        breaker.heard_well(at(second), Instant::ZERO);
         if second == 10 {
             for _ in 0..5 {
                 hit(&mut breaker, Verdict::Failure(100), at(10));
@@ -302,13 +300,13 @@ fn a_check_after_a_silence_is_news_of_a_return_and_is_followed_at_once() {
     }
     // The last of them came before it opened, and the next one long after: it is back.
     let mut breaker = tripped_at(10);
-    breaker.checked_well(at(9), USUAL);
+    breaker.heard_well(at(9), Instant::ZERO);
     let until = breaker.open_until().unwrap();
     let (probe, _) = breaker.admit(until);
     breaker.finish(probe, Verdict::Failure(100), until, &mut Rng::new(1));
     assert!(breaker.open_until().unwrap() >= until + Duration::from_secs(20));
     let back = until + Duration::from_millis(200);
-    breaker.checked_well(back, USUAL);
+    breaker.heard_well(back, back);
     assert!(!breaker.admits(back), "not within a second of its opening");
     assert!(breaker.admits(until + Duration::from_secs(1)));
     // A failed probe later is newer news.
@@ -321,7 +319,7 @@ fn a_check_after_a_silence_is_news_of_a_return_and_is_followed_at_once() {
 #[test]
 fn probes_that_were_sent_into_the_silence_make_room_when_it_is_over() {
     let mut breaker = tripped_at(1);
-    breaker.checked_well(at(1), USUAL);
+    breaker.heard_well(at(1), Instant::ZERO);
     let until = breaker.open_until().unwrap();
     let lost: std::vec::Vec<_> =
         core::iter::from_fn(|| breaker.admits(until).then(|| breaker.admit(until).0))
@@ -329,7 +327,7 @@ fn probes_that_were_sent_into_the_silence_make_room_when_it_is_over() {
             .collect();
     assert!(!breaker.admits(until), "{} are out", lost.len());
     let back = until + Duration::from_secs(4);
-    let anew = breaker.checked_well(back, USUAL);
+    let anew = breaker.heard_well(back, back);
     assert_eq!(anew, Some((State::HalfOpen, State::HalfOpen)));
     assert!(breaker.admits(back));
     for _ in 0..lost.len() {
