@@ -268,7 +268,7 @@ impl Default for Breaker {
 impl Default for HoldOff {
     fn default() -> Self {
         Self {
-            first: Duration::from_secs(1),
+            first: Duration::from_millis(250),
             longest: Duration::from_secs(30 * 60),
         }
     }

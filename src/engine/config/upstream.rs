@@ -104,7 +104,7 @@ pub struct HoldOffConfig {
 impl Default for HoldOffConfig {
     fn default() -> Self {
         Self {
-            first: Duration::from_secs(1),
+            first: Duration::from_millis(250),
             longest: Duration::from_secs(30 * 60),
         }
     }

@@ -175,7 +175,11 @@ impl Heads {
         let Some(height) = self.heights.get(upstream.as_usize()) else {
             return false;
         };
-        let due = || self.next_poll(upstream).map_or(now, |poll| poll.at);
+        let due = || {
+            let report = height.report(HeadKind::Newest);
+            let behind = report.map_or(0, |report| report.behind);
+            height.polls.newest_at(&self.config, &self.pace, behind)
+        };
         height.polls.was_asked(HeadKind::Newest)
             && (height.polls.failures(HeadKind::Newest) > 0
                 || due() + self.config.min_interval <= now)

@@ -125,7 +125,8 @@ impl Polls {
         })
     }
 
-    fn newest_at(&self, config: &HeadConfig, pace: &Pace, behind: u64) -> Instant {
+    /// When the newest block is to be asked for.
+    pub(super) fn newest_at(&self, config: &HeadConfig, pace: &Pace, behind: u64) -> Instant {
         let poll = self.of(HeadKind::Newest);
         let Some(asked) = poll.asked else {
             return Instant::ZERO;

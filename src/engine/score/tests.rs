@@ -474,3 +474,29 @@ fn what_hangs_among_quick_answers_is_no_queue() {
     // The waits of those that hang are in it, and nothing else.
     assert!(bench.latency_ms(A, M) > 200);
 }
+
+#[test]
+fn what_is_sent_in_the_instant_of_a_return_belongs_to_one_side_of_it() {
+    let mut bench = Bench::new();
+    bench.wait(1_000_000);
+    for _ in 0..20 {
+        bench.answer(A, M, 20);
+    }
+    let instant = bench.now;
+    let before = bench.board.started(A, M, instant);
+    bench.board.returned(A, instant);
+    let after = bench.board.started(A, M, instant);
+    assert_ne!(before, after);
+    assert_eq!(bench.board.returned_since(A, before), Some(instant));
+    assert_eq!(bench.board.returned_since(A, after), None);
+    bench.wait(20);
+    for outing in [before, after] {
+        let took = Sample::Answered(Duration::from_millis(20));
+        bench.board.ended(A, M, (instant, outing), took, bench.now);
+    }
+    assert_eq!(bench.board.load(A), Load::default());
+    for _ in 0..50 {
+        bench.wait(1_000);
+        assert_eq!(bench.latency_ms(A, M), 20);
+    }
+}

@@ -121,7 +121,7 @@ impl Shard {
         };
         if self.take_from_budget(call, cost, now) {
             self.dispatch_choice(call, choice, purpose, now);
-        } else {
+        } else if fault.class != FaultClass::RateLimited || !self.waits_for_budget(call, now) {
             self.give_up(call, now);
         }
     }

@@ -21,6 +21,9 @@ use super::select::Choice;
 /// attempt that was made.
 const STAGGER: Duration = Duration::from_millis(20);
 
+/// Whoever waits for a retry to be had looks again after so long, and up to twice as long.
+const BUDGET_WAIT: Duration = Duration::from_millis(200);
+
 /// Whoever waits for room looks again so long after there should be some, and up to four times as long.
 const ROOM_STAGGER: Duration = Duration::from_millis(5);
 
@@ -61,6 +64,28 @@ impl Shard {
             };
             self.note(now, call.request.chain, kind);
         }
+        true
+    }
+
+    /// Lets a call that was throttled wait for a retry, where there are none left for the moment: what a core that has few calls may repeat
+    /// comes in drops.
+    pub(super) fn waits_for_budget(&mut self, call: &mut Call, now: Instant) -> bool {
+        if self.held_wait.is_zero() {
+            return false;
+        }
+        let end = if call.held_until == Instant::ZERO {
+            now + self.held_wait
+        } else {
+            call.held_until
+        };
+        let until = now + self.rng.stretched(BUDGET_WAIT, 100);
+        let left = call.deadline.saturating_duration_since(now);
+        if until > end || until > now + left / 2 {
+            return false;
+        }
+        call.held_until = end;
+        call.is_held = true;
+        call.phase = Phase::Backoff { until };
         true
     }
 

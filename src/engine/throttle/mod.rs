@@ -14,9 +14,10 @@
 //! ([`HoldOffConfig`]) doubled with each throttle in a row, to the configured longest, stretched at random so that shards do not return in
 //! step. Where nothing else is left, one attempt at a time may be made between the two.
 //!
-//! **Why a second by default.** Most allowances are per second, and most throttles are one burst too many: the window is over by then, and a provider that
-//! meant more says so. Whoever goes on refusing has been left alone for half a minute by the sixth time and for half an hour
-//! by the twelfth, as a used-up allowance of a minute, an hour or a day should be. A throttle in the middle of a ramp that had got
+//! **Why a quarter of a second by default.** Most allowances are per second, and most throttles are one burst too many: a whole second of an
+//! upstream is more than what was too much, and where others have little room it is their burst too many. A provider that means more mostly says so. Whoever
+//! goes on refusing has been left alone for a second by the third time, for half a minute by the eighth and for half an hour by the fourteenth, as a
+//! used-up allowance of a minute, an hour or a day should be. A throttle in the middle of a ramp that had got
 //! somewhere ([`PROGRESS`]), or that began before its time for want of a better upstream, is the same throttle again, not the next one.
 //!
 //! **Why a ramp.** The moment of return is when all the traffic that was moved away comes back. Admitting one attempt, then one

@@ -10,7 +10,10 @@ fn refused(retry_after_s: Option<u64>) -> Answer {
 
 /// With the defaults.
 fn plain() -> Throttle {
-    Throttle::new(HoldOffConfig::default())
+    Throttle::new(HoldOffConfig {
+        first: Duration::from_secs(1),
+        ..HoldOffConfig::default()
+    })
 }
 
 fn holding(first: Duration, longest: Duration) -> Throttle {

@@ -68,7 +68,8 @@ fn gossip_that_is_late_repeated_and_in_disorder_costs_nobody_an_error() {
                 report.bad
             );
             let back = report.share_permille(0, 85, 100);
-            assert!(back > 200, "seed {seed}, {fault:?}: {back}");
+            // A limit that was found is remembered for up to a minute.
+            assert!(back > 150, "seed {seed}, {fault:?}: {back}");
         }
     });
 }

@@ -558,3 +558,30 @@ fn whoever_was_not_asked_since_the_newest_block_came_is_asked_now() {
     let due = heads.next_poll(C).unwrap();
     assert!(due.at <= ms(11_300), "{}", due.at);
 }
+
+#[test]
+fn an_answer_is_the_first_after_a_silence_where_a_question_failed_or_is_answered_long_after_it_was_due()
+ {
+    // Blocks every twelve seconds, asked for when they are due: answers that are as far apart are no silence.
+    let mut heads = heads(1);
+    let mut at = secs(1);
+    while at < secs(300) {
+        assert!(!heads.is_silent(A, at), "{at}");
+        heads.report(A, HeadKind::Newest, 1_000 + at.0 / 12_000_000_000, at);
+        for kind in [HeadKind::Safe, HeadKind::Finalized] {
+            heads.unanswered(A, kind, true, at);
+        }
+        at = heads.next_poll(A).unwrap().at + Duration::from_millis(40);
+    }
+    let pace = heads.block_time().unwrap();
+    assert!(pace.abs_diff(Duration::from_secs(12)) < Duration::from_millis(100));
+    let due = heads.next_poll(A).unwrap().at;
+    assert!(!heads.is_silent(A, due + Duration::from_millis(900)));
+    assert!(heads.is_silent(A, due + Duration::from_secs(3)));
+    heads.unanswered(A, HeadKind::Newest, false, due);
+    assert!(heads.is_silent(A, due + Duration::from_millis(1)));
+    heads.report(A, HeadKind::Newest, 1_026, due + Duration::from_secs(1));
+    assert!(!heads.is_silent(A, due + Duration::from_secs(1)));
+    // Of one that was never asked nothing is known.
+    assert!(!heads.is_silent(UpstreamIndex(7), due));
+}

@@ -142,3 +142,19 @@ fn what_hangs_does_not_lengthen_the_patience_with_it() {
     let patience = bench.now + Duration::from_secs(1);
     assert_eq!(bench.shard.next_deadline(&call), Some(patience));
 }
+
+#[test]
+fn a_method_that_is_not_answered_is_not_waited_for_since_others_are() {
+    for hung in [4, 3] {
+        let mut bench = Bench::new(2);
+        let mut calls = waiting(&mut bench, hung, read("eth_call"));
+        // Others are answered all the while.
+        while bench.now < Instant(0) + Duration::from_millis(PATIENCE_MS) {
+            bench.call_with(read("eth_getBalance"), Ok(()));
+            bench.wait(100);
+        }
+        bench.shard.handle_timeout(&mut calls[0], bench.now);
+        let moved = bench.poll(&mut calls[0]).len() == 2;
+        assert_eq!(moved, hung >= 4, "{hung}");
+    }
+}
