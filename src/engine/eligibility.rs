@@ -41,7 +41,7 @@ pub enum LeftOutBy {
     Quarantined,
     /// It throttles us, or it is just coming back and has its share already.
     HoldOff,
-    /// Its breaker is open, or half-open with all its probes out; or it is in a brownout or on its way back, and has had its share.
+    /// Its breaker is open, or half-open with all its probes out.
     BreakerOpen,
     /// It said that it does not serve this method.
     Banned,
@@ -55,11 +55,13 @@ pub enum LeftOutBy {
     Region,
     /// It is not expected to answer in the time that is left, and another is.
     Budget,
+    /// It is in a brownout, on its way back or new, and has had its share.
+    Share,
 }
 
 impl LeftOutBy {
     /// How many reasons there are.
-    pub const COUNT: usize = 16;
+    pub const COUNT: usize = 17;
 
     /// Every reason, in order.
     pub const ALL: [Self; Self::COUNT] = [
@@ -79,6 +81,7 @@ impl LeftOutBy {
         Self::Saturated,
         Self::Region,
         Self::Budget,
+        Self::Share,
     ];
 
     /// The name in metrics and events.
@@ -101,6 +104,7 @@ impl LeftOutBy {
             Self::Saturated => "saturated",
             Self::Region => "region",
             Self::Budget => "budget",
+            Self::Share => "share",
         }
     }
 }

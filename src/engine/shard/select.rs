@@ -49,7 +49,7 @@ impl Chain {
         let sessions = self.needs(call.strategy).sessions;
         let session = call.request.session.filter(|_| sessions);
         let out = self.thin(eligible, call.group, call.request.effect, session);
-        left_out.take(LeftOutBy::BreakerOpen, &mut whole, out);
+        left_out.take(LeftOutBy::Share, &mut whole, out);
         let choice = self.choose_among(call, whole, left_out, now);
         choice.ok_or(left_out).map(|choice| Choice {
             has_others: eligible.len() > 1,

@@ -37,7 +37,7 @@ impl Auditor {
                     call,
                     chosen,
                     candidates.or(left_out.by(LeftOutBy::Region)),
-                    left_out.by(LeftOutBy::BreakerOpen),
+                    left_out.by(LeftOutBy::Share),
                 )?;
                 self.check_regions(call, chosen, candidates, &left_out)?;
                 match least_bad {

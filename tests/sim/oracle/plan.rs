@@ -75,13 +75,18 @@ pub fn possible(scenario: &Scenario) -> Possible {
     let (mut service, mut all, mut answered) = (Vec::new(), 0.0, 0.0);
     for span in &spans {
         let (mut served, mut well) = (0_u64, 0_u64);
-        let crowded = is_crowded(scenario, span);
+        let room = room(scenario, span);
         for (dish, outlooks) in span.outlooks.iter().enumerate() {
             let calls = span.calls.get(dish).copied().unwrap_or(0.0);
             all += calls;
             let chances = prepare(scenario, dish, outlooks, &mut known, &mut question);
             let most = question.chances[chances].best(LONGEST_NS);
-            if crowded || most < SERVED {
+            if room < 1.0 {
+                // Somebody is refused, and nobody in particular; the others are answered.
+                answered += calls * most * room;
+                continue;
+            }
+            if most < SERVED {
                 continue;
             }
             answered += calls * most;
@@ -201,8 +206,8 @@ fn per_second(span: &Span) -> f64 {
     span.calls.iter().sum::<f64>() / seconds.max(1e-9)
 }
 
-/// Does more come than all that answer can serve together?
-fn is_crowded(scenario: &Scenario, span: &Span) -> bool {
+/// The share of what comes that all who answer can serve together.
+fn room(scenario: &Scenario, span: &Span) -> f64 {
     let mut room = 0.0;
     for upstream in 0..scenario.upstreams.len() {
         let answers = span
@@ -213,11 +218,12 @@ fn is_crowded(scenario: &Scenario, span: &Span) -> bool {
         if answers {
             match capacity(scenario, span, upstream) {
                 Some(capacity) => room += capacity,
-                None => return false,
+                None => return 1.0,
             }
         }
     }
-    per_second(span) > room
+    let comes = per_second(span);
+    if comes > room { room / comes } else { 1.0 }
 }
 
 /// Where the calls of a method may go first. Without limits: anywhere. With limits, everybody's share of what comes is what fits, the fastest

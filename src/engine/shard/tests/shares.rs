@@ -160,7 +160,7 @@ fn a_call_with_an_effect_does_not_find_out_how_well_it_is() {
     for _ in 0..20 {
         let mut call = bench.begin(write);
         assert_eq!(bench.dispatched(&mut call).1, B);
-        assert_eq!(bench.last_reason(A), Some(LeftOutBy::BreakerOpen));
+        assert_eq!(bench.last_reason(A), Some(LeftOutBy::Share));
     }
 }
 
