@@ -110,8 +110,8 @@ fn hold_offs_arrive_at_their_bounds_and_what_is_not_given_is_the_default() {
         );
         read("hold-off.yaml", &text).map(|config| spans(config.chains[0].upstreams[0].hold_off))
     };
-    assert_eq!(read("{}").unwrap(), (secs(1), secs(1_800)));
-    assert_eq!(read("{ longest: 1s }").unwrap(), (secs(1), secs(1)));
+    assert_eq!(read("{}").unwrap(), (millis(250), secs(1_800)));
+    assert_eq!(read("{ longest: 1s }").unwrap(), (millis(250), secs(1)));
     assert_eq!(read("{ first: 30m }").unwrap(), (secs(1_800), secs(1_800)));
     assert!(read("{ first: 1801s }").is_err());
 }
@@ -131,8 +131,8 @@ fn without_a_word_nothing_is_charged_limited_or_far() {
     assert!(upstream.limiter.in_flight && upstream.limiter.rate);
     let hold_off = upstream.hold_off;
     assert_eq!(
-        [hold_off.first, hold_off.longest].map(|span| span.as_secs()),
-        [1, 1_800]
+        [hold_off.first, hold_off.longest].map(|span| span.as_millis()),
+        [250, 1_800_000]
     );
     assert_eq!(config.server.session.header, None);
 }
