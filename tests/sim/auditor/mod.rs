@@ -5,6 +5,7 @@
 //! engine's number, which must be that of the call whose turn it is.
 
 mod breakers;
+mod call;
 mod hedges;
 mod history;
 mod notes;
@@ -13,7 +14,7 @@ mod shares;
 
 use std::collections::{BTreeSet, VecDeque};
 
-use engine::call::{MAX_CALL_ATTEMPTS, MAX_LIVE_ATTEMPTS, Outcome, Request};
+use engine::call::{MAX_LIVE_ATTEMPTS, Outcome, Request};
 use engine::chain::ChainId;
 use engine::config::{RetryBudgetConfig, SheddingConfig};
 use engine::fault::{Fault, FaultClass};
@@ -26,6 +27,8 @@ use engine::time::Instant;
 
 use crate::scenario::Scenario;
 use crate::world::CHAIN;
+
+use call::{Attempt, AttemptEnd, Call, is_doubtful};
 
 /// Nothing may be false; the first that is, ends the run with this sentence.
 pub type Check = Result<(), String>;
@@ -89,82 +92,6 @@ struct Upstream {
     /// What it said that it has no more.
     gone: history::Gone,
     live: u32,
-}
-
-#[derive(Debug)]
-struct Call {
-    id: CallId,
-    request: Request,
-    deadline: Instant,
-    made: [Attempt; MAX_CALL_ATTEMPTS],
-    made_count: usize,
-    /// It pauses before it goes back.
-    paused: bool,
-    /// An attempt ended after its bytes had left.
-    sent: bool,
-    /// It has had its hedge.
-    hedged: bool,
-    /// Attempts beside its first that it was sent to from the start.
-    raced: usize,
-    /// An answer is on its way to the client.
-    committed: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Attempt {
-    upstream: UpstreamIndex,
-    started: Instant,
-    deadline: Instant,
-    end: AttemptEnd,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AttemptEnd {
-    Live,
-    Cancelled,
-    Finished(Result<(), Fault>),
-}
-
-const NONE_YET: Attempt = Attempt {
-    upstream: UpstreamIndex(0),
-    started: Instant::ZERO,
-    deadline: Instant::ZERO,
-    end: AttemptEnd::Cancelled,
-};
-
-impl Call {
-    const fn new(id: CallId, request: Request, deadline: Instant) -> Self {
-        Self {
-            id,
-            request,
-            deadline,
-            made: [NONE_YET; MAX_CALL_ATTEMPTS],
-            made_count: 0,
-            paused: false,
-            sent: false,
-            hedged: false,
-            raced: 0,
-            committed: false,
-        }
-    }
-
-    fn group(&self) -> MethodGroup {
-        method::policy(self.request.method).class.group()
-    }
-
-    fn attempts(&self) -> &[Attempt] {
-        &self.made[..self.made_count]
-    }
-
-    fn attempt(&mut self, attempt: AttemptId) -> Option<&mut Attempt> {
-        self.made[..self.made_count].get_mut(attempt.as_usize())
-    }
-
-    fn live(&self) -> impl Iterator<Item = &Attempt> {
-        self.attempts()
-            .iter()
-            .filter(|attempt| attempt.end == AttemptEnd::Live)
-    }
 }
 
 impl Auditor {
@@ -584,20 +511,5 @@ impl Auditor {
         self.upstreams
             .get_mut(index.as_usize())
             .ok_or_else(|| format!("{index:?} does not exist"))
-    }
-}
-
-/// Given up by its deadline, or broken after the bytes had left.
-fn is_doubtful(end: AttemptEnd) -> bool {
-    match end {
-        AttemptEnd::Finished(Err(fault)) => {
-            fault.sent
-                && matches!(
-                    fault.class,
-                    FaultClass::Transport | FaultClass::Timeout | FaultClass::Server
-                )
-        }
-        AttemptEnd::Cancelled => true,
-        AttemptEnd::Finished(Ok(())) | AttemptEnd::Live => false,
     }
 }

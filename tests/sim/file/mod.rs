@@ -10,6 +10,7 @@ mod keys;
 mod lay;
 mod menu;
 mod regions;
+mod struck;
 #[cfg(test)]
 mod tests;
 mod word;
