@@ -57,6 +57,32 @@ fn what_was_sent_into_the_outage_is_held_against_nobody_who_is_back() {
 }
 
 #[test]
+fn what_was_sent_into_the_outage_sets_no_ramp_back() {
+    let mut bench = Bench::new(2);
+    let mut hung = hanging(&mut bench, 20);
+    bench.trip(A);
+    bench.wait(60_000);
+    let answered = |bench: &mut Bench, count: usize| {
+        for _ in 0..count {
+            let mut request = read("eth_call");
+            request.pinned = Some(A);
+            bench.call_with(request, Ok(()));
+            bench.wait(300);
+        }
+    };
+    answered(&mut bench, 8);
+    let share = bench.view(A).share_permille;
+    assert!((250..1_000).contains(&share), "{share}");
+    for (call, attempt) in &mut hung {
+        bench.fail(call, *attempt, FaultClass::Timeout);
+        bench.poll(call);
+    }
+    assert_eq!(bench.view(A).share_permille, share);
+    answered(&mut bench, 8);
+    assert!(bench.view(A).share_permille > share);
+}
+
+#[test]
 fn what_hangs_since_the_outage_fills_no_limit_that_was_found_but_one_that_is_configured() {
     for (most, to) in [(u32::MAX, A), (40, B)] {
         let mut config = chain(2);
