@@ -216,8 +216,8 @@ pub enum NoteKind {
         /// The time that was left.
         left: Duration,
     },
-    /// Everybody who could take the call throttles us, or has as many attempts a second as it was found to serve: it waits for the first to come back,
-    /// or for room. Once a call for either.
+    /// Everybody who could take the call throttles us, or no retry is left for a throttled one; or everybody has as many attempts a second as it was
+    /// found to serve: it waits for the first to come back, for a retry, or for room. Once a call for the former two, and once for room.
     Held {
         /// Which call.
         call: CallId,

@@ -339,7 +339,7 @@ metrics! {
     CallsHopeless: "livechain_calls_hopeless_total" Counter One [Chain]
         "Calls that no upstream could have answered in the time that they had left, so that none was asked.";
     CallsHeld: "livechain_calls_held_total" Counter One [Chain]
-        "Calls that waited since every upstream that could take them throttled us, or had all the calls a second that it was found to serve, for the first to come back or to have room.";
+        "Calls that waited since every upstream that could take them throttled us or had all the calls a second that it was found to serve, or no retry was left after a throttle.";
     AttemptsInFlight: "livechain_attempts_in_flight" GaugeSum One [Upstream]
         "Attempts at the upstream that have not ended.";
     StreamedResponses: "livechain_streamed_responses_total" Counter One [Chain]

@@ -370,7 +370,7 @@ impl Breaker {
         }
     }
 
-    /// What comes of attempts that are out does not count, unless they are probes.
+    /// What comes of attempts that are out does not count; an open or half-open one waits for its own probes still.
     pub(super) fn forget_sent(&mut self) {
         if matches!(self.state, State::Closed | State::Brownout) {
             self.epoch = self.epoch.wrapping_add(1);

@@ -119,9 +119,10 @@ impl Shard {
         } else {
             (Purpose::Retry, 1)
         };
-        if self.take_from_budget(call, cost, now) {
+        if self.budget.take(now, cost) {
             self.dispatch_choice(call, choice, purpose, now);
         } else if fault.class != FaultClass::RateLimited || !self.waits_for_budget(call, now) {
+            self.deny_retry(call, now);
             self.give_up(call, now);
         }
     }
@@ -172,13 +173,14 @@ impl Shard {
     pub(super) fn take_from_budget(&mut self, call: &Call, cost: u32, now: Instant) -> bool {
         let allowed = self.budget.take(now, cost);
         if !allowed {
-            self.note(
-                now,
-                call.request.chain,
-                NoteKind::RetryDenied { call: call.id },
-            );
+            self.deny_retry(call, now);
         }
         allowed
+    }
+
+    fn deny_retry(&mut self, call: &Call, now: Instant) {
+        let kind = NoteKind::RetryDenied { call: call.id };
+        self.note(now, call.request.chain, kind);
     }
 
     pub(super) fn choose(

@@ -27,6 +27,15 @@ const BUDGET_WAIT: Duration = Duration::from_millis(200);
 /// Whoever waits for room looks again so long after there should be some, and up to four times as long.
 const ROOM_STAGGER: Duration = Duration::from_millis(5);
 
+/// What a call waits for.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// For one that throttled it, or for a retry.
+    ForHeld,
+    /// For room at one that has enough.
+    ForRoom,
+}
+
 impl Shard {
     /// Lets the call wait, if those who throttle us come back while it is worth it: within the configured time, and with half of the call's own
     /// time left. False where nobody throttles us.
@@ -40,53 +49,21 @@ impl Shard {
         if held.is_empty() || self.held_wait.is_zero() {
             return false;
         }
-        let is_first = call.held_until == Instant::ZERO;
-        let end = if is_first {
-            now + self.held_wait
-        } else {
-            call.held_until
-        };
         // Attempts are few: each that was throttled makes the next wait longer.
         let stagger = STAGGER * (1 << call.attempts_made().min(5));
         let until = self.returns(call, held, now) + self.rng.stretched(stagger, 100);
-        let left = call.deadline.saturating_duration_since(now);
-        if until > end || until > now + left / 2 {
-            return false;
+        let waits = self.waits(call, Wait::ForHeld, until, now);
+        if waits {
+            call.tried = call.tried.minus(call.throttled);
         }
-        call.held_until = end;
-        call.tried = call.tried.minus(call.throttled);
-        call.is_held = true;
-        call.phase = Phase::Backoff { until };
-        if is_first {
-            let kind = NoteKind::Held {
-                call: call.id,
-                until,
-            };
-            self.note(now, call.request.chain, kind);
-        }
-        true
+        waits
     }
 
     /// Lets a call that was throttled wait for a retry, where there are none left for the moment: what a core that has few calls may repeat
     /// comes in drops.
     pub(super) fn waits_for_budget(&mut self, call: &mut Call, now: Instant) -> bool {
-        if self.held_wait.is_zero() {
-            return false;
-        }
-        let end = if call.held_until == Instant::ZERO {
-            now + self.held_wait
-        } else {
-            call.held_until
-        };
         let until = now + self.rng.stretched(BUDGET_WAIT, 100);
-        let left = call.deadline.saturating_duration_since(now);
-        if until > end || until > now + left / 2 {
-            return false;
-        }
-        call.held_until = end;
-        call.is_held = true;
-        call.phase = Phase::Backoff { until };
-        true
+        !self.held_wait.is_zero() && self.waits(call, Wait::ForHeld, until, now)
     }
 
     /// Lets the call wait until one of those that have enough attempts a second has room again, if that is soon.
@@ -104,26 +81,29 @@ impl Shard {
         };
         let full = choice.left_out.by(LeftOutBy::Saturated);
         let rooms = full.iter().filter_map(|index| {
-            chain
-                .upstream(index)?
-                .limiter
-                .room_at(chain.board.load(index), now)
+            let load = chain.board.load(index);
+            chain.upstream(index)?.limiter.room_at(load, now)
         });
         let Some(at) = rooms.min() else {
             return false;
         };
-        let is_first = call.room_until == Instant::ZERO;
-        let end = if is_first {
-            now + ROOM_WAIT
-        } else {
-            call.room_until
-        };
         let until = at.max(now) + self.rng.stretched(ROOM_STAGGER, 300);
+        self.waits(call, Wait::ForRoom, until, now)
+    }
+
+    /// Lets the call wait until then, if that is within what it may wait from its first wait of this kind on, and half of its own time is left.
+    fn waits(&mut self, call: &mut Call, what: Wait, until: Instant, now: Instant) -> bool {
+        let (longest, end) = match what {
+            Wait::ForHeld => (self.held_wait, &mut call.held_until),
+            Wait::ForRoom => (ROOM_WAIT, &mut call.room_until),
+        };
+        let is_first = *end == Instant::ZERO;
+        let over = if is_first { now + longest } else { *end };
         let left = call.deadline.saturating_duration_since(now);
-        if until > end || until > now + left / 2 {
+        if until > over || until > now + left / 2 {
             return false;
         }
-        call.room_until = end;
+        *end = over;
         call.is_held = true;
         call.phase = Phase::Backoff { until };
         if is_first {

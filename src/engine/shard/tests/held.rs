@@ -147,3 +147,37 @@ fn a_client_that_leaves_while_its_call_waits_leaves_nothing_behind() {
     assert!(matches!(bench.outcome(&mut call), Outcome::Abort { .. }));
     assert_eq!(bench.shard.live_calls(), 0);
 }
+
+#[test]
+fn a_throttled_call_that_finds_no_retry_left_waits_for_one() {
+    for held_wait in [Duration::from_millis(1_500), Duration::ZERO] {
+        // One retry a second, whatever the calls.
+        let budget = RetryBudgetConfig {
+            permille_of_calls: 0,
+            min_millis_per_second: 1_000,
+        };
+        let mut bench = Bench::with_budget(chain(2), budget);
+        bench.shard.held_wait = held_wait;
+        while bench.shard.budget.take(bench.now, 1) {}
+        let mut call = bench.begin(read("eth_call"));
+        let (attempt, upstream, _) = bench.dispatched(&mut call);
+        assert_eq!(upstream, A);
+        bench.fail(&mut call, attempt, FaultClass::RateLimited);
+        let actions = bench.poll(&mut call);
+        let denied = |note: &&Note| matches!(note.kind, NoteKind::RetryDenied { .. });
+        if held_wait.is_zero() {
+            assert!(matches!(actions[..], [Action::Complete(_)]), "{actions:?}");
+            assert_eq!(bench.notes.iter().filter(denied).count(), 1);
+            continue;
+        }
+        assert_eq!((actions.len(), has_waited(&bench)), (0, 1));
+        // It is looked for again and again, until there is one or the time is over.
+        bench.shard.budget = crate::retry::Budget::new(budget);
+        wait(&mut bench, &mut call);
+        let (attempt, upstream, _) = bench.dispatched(&mut call);
+        assert_eq!(upstream, B);
+        bench.finish(&mut call, attempt, Ok(()));
+        assert_eq!(relayed(bench.outcome(&mut call)), attempt);
+        assert_eq!(bench.notes.iter().filter(denied).count(), 0);
+    }
+}

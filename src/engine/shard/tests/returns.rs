@@ -217,13 +217,16 @@ fn a_throttle_that_is_told_of_sets_our_part_where_none_is_known() {
         bench.call_with(read("eth_call"), Ok(()));
         bench.wait(10);
     }
-    let told = News::HoldOff {
-        chain: CHAIN,
-        upstream: A,
-        floor: bench.now,
-        until: bench.now + Duration::from_secs(1),
+    let hear = |bench: &mut Bench| {
+        let told = News::HoldOff {
+            chain: CHAIN,
+            upstream: A,
+            floor: bench.now,
+            until: bench.now + Duration::from_secs(1),
+        };
+        bench.shard.take_news(1, told, bench.now);
     };
-    bench.shard.take_news(1, told, bench.now);
+    hear(&mut bench);
     let part = bench.view(A).max_rate_millis.unwrap();
     assert!(part.abs_diff(18_000) <= 200, "{part}");
     assert_eq!(
@@ -235,12 +238,6 @@ fn a_throttle_that_is_told_of_sets_our_part_where_none_is_known() {
     bench.wait(5_000);
     let grown = bench.view(A).max_rate_millis.unwrap();
     assert!(grown > part);
-    let told = News::HoldOff {
-        chain: CHAIN,
-        upstream: A,
-        floor: bench.now,
-        until: bench.now + Duration::from_secs(1),
-    };
-    bench.shard.take_news(1, told, bench.now);
+    hear(&mut bench);
     assert_eq!(bench.view(A).max_rate_millis, Some(grown));
 }
